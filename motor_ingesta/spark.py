@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from .errors import MotorIngestaError
-from .jars import jar_paths
-from .services import find_java
+from .jars import find_java, jar_paths
 
 if TYPE_CHECKING: from pyspark.sql import SparkSession
 
