@@ -27,7 +27,7 @@ from .records import field_types
 # %% auto #0
 __all__ = ['Value', 'Source', 'AfterIngest', 'FilesSource', 'AvroValue', 'JsonValue', 'StringValue', 'BinaryValue', 'Key',
            'KafkaSource', 'Sink', 'Dataset', 'UnresolvedReference', 'resolve', 'KafkaConnection', 'RegistryConnection',
-           'Connections', 'UnknownDataset', 'Catalog', 'CatalogError', 'load_catalog', 'parse_catalog',
+           'Connections', 'secret_values', 'UnknownDataset', 'Catalog', 'CatalogError', 'load_catalog', 'parse_catalog',
            'farmia_catalog', 'catalog_schema']
 
 # %% ../nbs/20_catalog.ipynb #b384aa88
@@ -269,6 +269,16 @@ class Connections(_Model):
     "The services that datasets are read from; without them, those of this computer"
     kafka: KafkaConnection | None = Field(None, description="Kafka")
     schema_registry: RegistryConnection | None = Field(None, description="schema registry with Confluent's API")
+
+def secret_values(connections: Connections, secrets=_databricks_secret) -> set[str]:
+    "Every secret these connections resolve to, so that it can be taken out of texts"
+    kept = [value for model in (connections.kafka, connections.schema_registry) if model
+            for value in (*model.options.values(), *(getattr(model, name, None) for name in ("sasl_username", "sasl_password", "basic_auth_user_info"))) if value]
+    found = set()
+    for value in kept:
+        try: found |= {resolve(value, secrets), *resolve(value, secrets).split(":")}
+        except UnresolvedReference: continue # what cannot be resolved was not used
+    return {text for text in found if len(text) > 3}
 
 # %% ../nbs/20_catalog.ipynb #f7291df7
 class UnknownDataset(MotorIngestaError):

@@ -24,6 +24,7 @@ class Batch:
     unreadable: dict[str, str] = field(default_factory=dict) # path → why; files found unreadable while this batch was first tried
     offsets: dict[str, dict[str, list[int]]] = field(default_factory=dict) # for Kafka: topic → partition → [from, to), every known partition
     schema_ids: list[int] = field(default_factory=list) # for Avro: the writers known when the batch was planned
+    late_ids: list[int] = field(default_factory=list) # for Avro: writers of other subjects, met while the batch was first tried
     is_retry: bool = False # whether an earlier run began it and did not finish
 
     @property
