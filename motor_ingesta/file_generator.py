@@ -17,10 +17,10 @@ import numpy as np
 
 from .errors import MotorIngestaError
 from .farmia import Rows, Trouble, rows, source
-from .lake import Lake, landing_day, write_bytes
+from .lake import Lake, landing_day, list_files, read_bytes, write_bytes
 
 # %% auto #0
-__all__ = ['Manifest', 'write_manifest', 'json_texts', 'generate_files', 'preview_rows']
+__all__ = ['Manifest', 'write_manifest', 'read_manifests', 'json_texts', 'generate_files', 'preview_rows']
 
 # %% ../nbs/32_file_generator.ipynb #3558960e
 @dataclass
@@ -29,6 +29,7 @@ class Manifest:
     dataset: str
     seed: int
     start: int # first row number
+    end: int = 0 # the row number to go on with
     rows: int = 0 # written, duplicates and broken ones included
     bronze: int = 0 # of them, how many should arrive in bronze
     quarantine: int = 0 # and how many in the quarantine
@@ -45,9 +46,15 @@ class Manifest:
 
 def write_manifest(lake: Lake, manifest: Manifest, kind: str) -> str: # its URI
     "Keep a manifest under `<home>/manifests`"
-    uri = f"{lake.home}/manifests/{manifest.dataset}/{kind}_{manifest.seed}_{manifest.start:010d}.json"
+    uri = f"{_manifests(lake, manifest.dataset)}/{kind}_{manifest.seed}_{manifest.start:010d}.json"
     write_bytes(uri, json.dumps(asdict(manifest), indent=1).encode())
     return uri
+
+def read_manifests(lake: Lake, dataset: str) -> list[Manifest]:
+    "All that was made of a dataset in this home"
+    return [Manifest(**json.loads(read_bytes(file.path))) for file in list_files(_manifests(lake, dataset), "*.json")]
+
+def _manifests(lake: Lake, dataset: str) -> str: return f"{lake.home}/manifests/{dataset}"
 
 # %% ../nbs/32_file_generator.ipynb #7514a301
 def _iso(times: np.ndarray) -> list[str]:
@@ -162,6 +169,7 @@ def generate_files(lake: Lake, # where to
         broken = _take_out(made, "corrupt") if not form.breaks_lines else []
         _land(lake, dataset, form, made, first, manifest, version)
         for number in broken: _land_broken(lake, dataset, form, number, manifest)
+        manifest.end = first + rows_per_file
         progress(manifest)
     write_manifest(lake, manifest, "files")
     return manifest

@@ -98,12 +98,12 @@ def _avro_schema(source: FilesSource, file: LandedFile) -> str:
 def _texts(spark: SparkSession, source: FilesSource, files: list[LandedFile], whole_files: bool = False) -> DataFrame:
     "`_text`, `_raw` and the origin; a row per line, or per file"
     from pyspark.sql import functions as F
-    reader = _reader(spark).option("wholetext", whole_files)
+    reader = _reader(spark)
     if "lineSep" in source.options: reader = reader.option("lineSep", source.options["lineSep"])
     raw, encoding = F.col("value").cast("binary"), source.options.get("encoding", "utf-8")
     text = F.col("value") if encoding.lower() in ("utf-8", "utf8") else F.decode(raw, encoding)
     if whole_files: text = F.ltrim(text, F.lit("\ufeff"))
-    return reader.text(_escaped(files)).select(text.alias("_text"), raw.alias("_raw"), *_origin())
+    return reader.text(_escaped(files), wholetext=whole_files).select(text.alias("_text"), raw.alias("_raw"), *_origin())
 
 def _read_json(spark, source, header, files):
     from pyspark.sql import functions as F

@@ -106,7 +106,7 @@ def generate_events(connections: Connections, # Kafka and the registry, local or
             made = rows(dataset, seed, begin, size, trouble, version)
             producer.send(_topic_of(dataset, made), made.columns[source(dataset).key].tolist(), encode(made, version))
             _count(manifest, dataset, made, version)
-        first += portion
+        manifest.end = first = first + portion
         manifest.seconds = round(time.monotonic() - began, 3)
         progress(manifest)
         if stop.is_set(): break

@@ -50,13 +50,15 @@ def parse_json(rows: DataFrame, # with `_text`: one JSON object each
     unknown = F.array_except(F.json_object_keys(text), F.array(*map(F.lit, types)))
     rows = _once(rows, F.struct(record.alias("row"), unknown.alias("unknown")))
 
+    closes_at_end = F.locate("}", text) == F.length(F.rtrim(text)) # the quick look, which a flat object passes
+    is_one = closes_at_end | (F.json_array_length(F.concat(F.lit("["), text, F.lit("]"))) == 1)
     rest = F.to_json(F.map_filter(F.from_json(text, "map<string, variant>"), lambda key, _: F.array_contains("_parsed.unknown", key)))
     is_object = F.col("_parsed.unknown").isNotNull()
     reason = (F.when(~F.is_valid_utf8(text), "invalid_encoding")
                .when(row["_corrupt"].isNotNull(), F.when(is_object, "schema_mismatch").otherwise("malformed_json"))
-               .when(~is_object, "malformed_json"))
+               .when(~is_object | ~F.coalesce(is_one, F.lit(False)), "malformed_json"))
     detail = (F.when(F.col("_reason") == "invalid_encoding", "the text is not UTF-8; if the source writes another encoding, set the option `encoding`")
-               .when(F.col("_reason") == "malformed_json", F.concat(F.lit("not a JSON object: "), F.substring(text, 1, 80)))
+               .when(F.col("_reason") == "malformed_json", F.concat(F.lit("not one JSON object: "), F.substring(text, 1, 80)))
                .when(F.col("_reason") == "schema_mismatch", _misfits(types, lambda name: F.get_json_object(text, f"$['{name}']"))))
     return (rows.withColumns({"_rescued_data": F.when(F.size("_parsed.unknown") > 0, rest), "_reason": reason}).withColumn("_detail", detail)
                 .withColumns({name: row[name] for name in types}).drop("_text", "_parsed"))
