@@ -1,4 +1,4 @@
-"The package as pip sees it: names and versions come from settings.ini, what it needs is said here"
+"The package as pip sees it: name and version come from settings.ini, what it needs is said here"
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -8,13 +8,27 @@ here = Path(__file__).parent
 config = ConfigParser(delimiters=["="])
 config.read(here / "settings.ini", encoding="utf-8")
 settings = config["DEFAULT"]
-readme = here / "README.md"
+
+needed = [  # what a Databricks cluster lacks, and what the code imports
+    "confluent-kafka[avro,schemaregistry]>=2.8", "fastavro>=1.9", "httpx", "attrs", "authlib",
+    "faker==40.54.0",  # its names change between versions, and a seed must make the same rows
+    "pydantic>=2.7", "pyyaml>=6", "sqlglot>=26", "pyarrow>=15", "numpy>=1.26", "pandas>=2",
+    "psutil>=5.9", "platformdirs>=4", "filelock>=3.12", "tenacity>=8.2", "typer>=0.12", "rich>=13", "pillow>=10",
+]
+extras = {
+    "local": ["pyspark==4.1.1", "delta-spark==4.4.0", "jgo==3.2.0"],  # newer Spark has no Avro and Delta jars yet
+    "lab": ["jupyterlab>=4", "ipywidgets>=8", "itables>=2"],
+    "dev": [
+        "nbdev==2.4.14", "fastcore==1.14.5", "execnb==0.1.18", "ghapi==1.1.1", "fastgit==0.1.4",  # the last nbdev that reads settings.ini, and what fits it
+        "pytest>=8", "deltalake>=1", "nbconvert>=7", "ipykernel>=6", "vega_datasets==0.9.0", "setuptools>=70", "wheel",
+    ],
+}
 
 setup(
     name=settings["lib_name"],
     version=settings["version"],
     description=settings["description"],
-    long_description=readme.read_text(encoding="utf-8") if readme.exists() else "",
+    long_description=(here / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     keywords=settings["keywords"],
     author=settings["author"],
@@ -22,10 +36,10 @@ setup(
     url=settings["git_url"],
     license="Apache-2.0",
     packages=find_packages(include=["motor_ingesta", "motor_ingesta.*"]),
-    package_data={"motor_ingesta": ["*.yml", "*.json"]},
+    package_data={"motor_ingesta": ["*.yml", "*.json", "*.properties"]},
     python_requires=f">={settings['min_python']}",
-    install_requires=["confluent-kafka[avro,schemaregistry]>=2.8", "fastavro", "httpx", "attrs", "authlib", "faker"],
-    extras_require={},
+    install_requires=needed,
+    extras_require=extras,
     entry_points={"nbdev": ["motor_ingesta=motor_ingesta._modidx:d"], "console_scripts": ["motor-ingesta=motor_ingesta.cli:main"]},
     zip_safe=False,
 )

@@ -1,0 +1,30 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def motor_ingesta():
+    "Calls the command line; gives what it printed on standard output"
+    def call(*words, code=0, timeout=600):
+        done = subprocess.run([Path(sys.executable).parent / "motor-ingesta", *map(str, words)], capture_output=True, text=True, timeout=timeout)
+        assert done.returncode == code, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+    return call
+
+
+def rows_by_reason(home, dataset):
+    "Rows in bronze, and reason → rows in the quarantine, as a reader without Spark sees them"
+    from collections import Counter
+    from deltalake import DeltaTable
+    table = lambda zone: DeltaTable(f"{home}/datalakecaso/{zone}/{dataset}").to_pyarrow_table()
+    return table("bronze").num_rows, Counter(table("quarantine")["_reason"].to_pylist())
+
+
+def manifests(home, dataset):
+    return [json.loads(path.read_text()) for path in Path(home, "manifests", dataset).glob("*.json")]

@@ -1,0 +1,29 @@
+"The wheel alone, in an environment that has no Spark, no Delta and no Jupyter"
+import shutil
+import subprocess
+import sys
+
+from conftest import REPOSITORY
+
+IMPORT_ALL = """
+import pkgutil, sys, importlib, motor_ingesta
+names = [m.name for m in pkgutil.iter_modules(motor_ingesta.__path__) if m.name != "_modidx"]
+for name in names: importlib.import_module(f"motor_ingesta.{name}")
+assert "pyspark" not in sys.modules and len(names) > 15, names
+from motor_ingesta.catalog import farmia_catalog
+print(len(farmia_catalog().datasets))
+"""
+
+
+def test_wheel_installs_and_imports_without_extras(tmp_path):
+    source = tmp_path / "source"
+    shutil.copytree(REPOSITORY, source, ignore=shutil.ignore_patterns(".git", ".venv", "dist", "build", "*.egg-info", "farmia"))
+    subprocess.run([sys.executable, "setup.py", "-q", "bdist_wheel"], cwd=source, check=True, timeout=120)
+    wheel = source / "dist/motor_ingesta-0.1.0-py3-none-any.whl"
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "clean"], check=True, timeout=120)
+    python = tmp_path / "clean/bin/python"
+    subprocess.run([python, "-m", "pip", "install", "-q", wheel], check=True, timeout=600)
+    done = subprocess.run([python, "-c", IMPORT_ALL], capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    assert done.stdout.strip() == "10", done.stderr
+    said = subprocess.run([tmp_path / "clean/bin/motor-ingesta", "run", "--home", tmp_path / "home"], capture_output=True, text=True, timeout=120)
+    assert said.returncode == 1 and "pip install 'motor_ingesta[local]'" in said.stderr
