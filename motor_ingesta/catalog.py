@@ -146,7 +146,7 @@ class KafkaSource(_Model):
     key: Key = Field(default_factory=Key, description="how a record's key is read")
     starting_offsets: Literal["earliest", "latest"] = Field("earliest", description="where the first run begins")
     max_records_per_batch: int = Field(1_000_000, ge=1, description="records in one micro-batch, over all partitions")
-    options: dict[str, str] = Field(default_factory=dict, description="further options of the Kafka client for this dataset, such as kafka.max.partition.fetch.bytes")
+    options: dict[str, SecretStr] = Field(default_factory=dict, description="further options of Spark's Kafka source for this dataset, such as kafka.max.partition.fetch.bytes")
 
     _check_pattern = field_validator("topic_pattern")(lambda value: value and _regex(value))
     _check_options = field_validator("options", mode="before")(_options)
@@ -194,9 +194,10 @@ class Dataset(_Model):
         ddl = getattr(self.source, "ddl", None) or getattr(getattr(self.source, "value", None), "ddl", None)
         return {*field_types(ddl), *_RESERVED} if ddl else None
 
-def _did_you_mean(word: str, known) -> str:
+def _did_you_mean(word: str, known, otherwise: str | None = None) -> str:
     close = difflib.get_close_matches(str(word), [str(k) for k in known], n=1)
-    return f"; did you mean {close[0]}?" if close else f"; known are {', '.join(sorted(map(str, known)))}"
+    if close: return f"; did you mean {close[0]}?"
+    return f"; known are {', '.join(sorted(map(str, known)))}" if otherwise is None else otherwise
 
 # %% ../nbs/20_catalog.ipynb #e647f9e1
 _REFERENCE = re.compile(r"\$\{(env|secret):([^}]*)\}")
@@ -358,10 +359,26 @@ def parse_catalog(text: str, # YAML
         mark = getattr(e, "problem_mark", None)
         raise CatalogError(path, [f"{path}:{mark.line + 1 if mark else 1}: is not YAML: {getattr(e, 'problem', e)}"]) from None
     mistakes = [(line, f"{path}:{line}: {key} stands twice here; YAML would keep the last in silence") for line, key in _keys_twice(node)]
+    unresolved: list = []
+    values = _expanded(values, (), unresolved)
+    for place, why in unresolved:
+        line, key = _locate(node, place)
+        mistakes.append((line, f"{path}:{line}: {key}: {why}"))
     try: catalog = Catalog.model_validate(values)
     except ValidationError as e: mistakes += [_mistake(path, node, error) for error in e.errors(include_url=False, include_input=False)]
     if mistakes: raise CatalogError(path, [sentence for _, sentence in sorted(mistakes)])
     return catalog
+
+def _expanded(values: Any, place: tuple, mistakes: list[tuple[tuple, str]]) -> Any:
+    "A dataset's values with environment variables put in; connections and options keep their references, which may be secrets"
+    if place[:1] == ("connections",) or place[-1:] == ("options",): return values
+    if isinstance(values, dict): return {key: _expanded(v, (*place, key), mistakes) for key, v in values.items()}
+    if isinstance(values, list): return [_expanded(v, (*place, i), mistakes) for i, v in enumerate(values)]
+    if not isinstance(values, str) or "${env:" not in values: return values
+    try: return resolve(values, lambda scope, key: f"${{secret:{scope}/{key}}}")
+    except UnresolvedReference as e:
+        mistakes.append((place, f"{e.message}; {e.fix}"))
+        return "unresolved"
 
 # %% ../nbs/20_catalog.ipynb #005b99f2
 def _mistake(path: str, node: yaml.Node | None, error: dict) -> tuple[int, str]:
@@ -371,9 +388,17 @@ def _mistake(path: str, node: yaml.Node | None, error: dict) -> tuple[int, str]:
     elif kind == "missing": says = "is missing"
     elif kind == "union_tag_not_found": key, says = f"{key}.{context['discriminator'].strip(chr(39))}", "is missing; it says what the rest is"
     elif kind == "union_tag_invalid": says = f"has an unknown {context['discriminator']}: {context['tag']}{_did_you_mean(context['tag'], re.findall(r'[a-z_]+', context['expected_tags']))}"
+    elif kind == "literal_error": says = f"must be {context['expected']}{_did_you_mean(_scalar(node, error['loc']), re.findall(r'[A-Za-z_-]+', context['expected']), '')}"
     elif kind == "catalog": says = context["sentence"]
     else: says = error["msg"][0].lower() + error["msg"][1:]
     return line, f"{path}:{line}: {key or 'the file'} {says}"
+
+def _scalar(node: yaml.Node | None, place: tuple) -> str:
+    "What the file says at a place, if it is a plain value"
+    for step in place:
+        if isinstance(node, yaml.SequenceNode): node = node.value[step]
+        elif isinstance(node, yaml.MappingNode): node = next((v for k, v in node.value if k.value == step), node)
+    return node.value if isinstance(node, yaml.ScalarNode) else ""
 
 def _known_keys(place: list) -> set[str]:
     "The keys that a mapping at this place may have"

@@ -171,8 +171,10 @@ class _Run:
             self._engine._progress(report)
         tell("running")
         try:
-            self._drain(dataset, report, tell)
-            while self._poll_seconds is not None and not self._stop.wait(self._poll_seconds): self._drain(dataset, report, tell)
+            from motor_ingesta.ingest import alone
+            with alone(self._engine.lake, dataset.name):
+                self._drain(dataset, report, tell)
+                while self._poll_seconds is not None and not self._stop.wait(self._poll_seconds): self._drain(dataset, report, tell)
             tell("stopped" if self._stop.is_set() and self._poll_seconds is None and report.pending else "succeeded")
         except Exception as error:
             report.error = self._explain(dataset, error)

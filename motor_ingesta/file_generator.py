@@ -34,6 +34,7 @@ class Manifest:
     bronze: int = 0 # of them, how many should arrive in bronze
     quarantine: int = 0 # and how many in the quarantine
     trouble: dict[str, int] = field(default_factory=dict) # kind → rows
+    where: dict[str, list[int]] = field(default_factory=dict) # kind → the numbers of these rows
     files: list[dict] = field(default_factory=list) # path, rows, bytes, and `broken` if it is so on purpose
     topics: dict[str, int] = field(default_factory=dict) # events: topic → records
     seconds: float = 0.0
@@ -41,8 +42,14 @@ class Manifest:
     def count(self, good: int, bad: int) -> None:
         self.rows += good + bad; self.bronze += good; self.quarantine += bad
 
-    def trouble_met(self, kinds: dict[str, int]) -> None:
-        for kind, count in kinds.items(): self.trouble[kind] = self.trouble.get(kind, 0) + count
+    def note_trouble(self, made: Rows, version: int) -> None:
+        for kind, hit in made.troubled.items():
+            if hit.any(): self._note(kind, made.numbers[hit].tolist())
+        if version == 2: self.trouble["schema_v2"] = self.trouble.get("schema_v2", 0) + len(made.numbers)
+
+    def _note(self, kind: str, numbers: list[int]) -> None:
+        self.trouble[kind] = self.trouble.get(kind, 0) + len(numbers)
+        self.where.setdefault(kind, []).extend(numbers)
 
 def write_manifest(lake: Lake, manifest: Manifest, kind: str) -> str: # its URI
     "Keep a manifest under `<home>/manifests`"
@@ -189,14 +196,14 @@ def _land(lake: Lake, dataset: str, form: _Form, made: Rows, first: int, manifes
     content = form.write(made, source(dataset).nullable)
     bad = np.logical_or.reduce([made.troubled[kind] for kind in form.quarantined])
     manifest.count(int((~bad).sum()), int(bad.sum()))
-    manifest.trouble_met({kind: int(hit.sum()) for kind, hit in made.troubled.items() if hit.any()} | ({"schema_v2": len(bad)} if version == 2 else {}))
+    manifest.note_trouble(made, version)
     _put(lake, dataset, form, manifest, first, len(made.numbers), content)
 
 def _land_broken(lake: Lake, dataset: str, form: _Form, number: int, manifest: Manifest) -> None:
     made = rows(dataset, manifest.seed, number, 1)
     whole = form.write(made, source(dataset).nullable)
     manifest.count(0, 1)
-    manifest.trouble_met({"corrupt": 1})
+    manifest._note("corrupt", [number])
     _put(lake, dataset, form, manifest, number, 1, whole[:len(whole) // 2] if form.extension != "png" else b"", broken="_broken")
 
 def _put(lake: Lake, dataset: str, form: _Form, manifest: Manifest, first: int, count: int, content: bytes, broken: str = "") -> None:

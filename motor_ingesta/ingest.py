@@ -8,12 +8,17 @@ from __future__ import annotations
 import datetime as dt
 import posixpath
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
 
 from .bronze import Counts, Stamp, append, bronze_rows, create_table, quarantine_rows, write_good
 from .catalog import Connections, Dataset
 from .checkpoint import Batch, Checkpoint, new_files, retirable
+from .errors import MotorIngestaError
 from .lake import Lake, LandedFile, delete_file, list_files, move_file
 from .landing import find_unreadable, inspect_files, is_file_fault, read_files
 from .registry import Registry, SchemaUnknown
@@ -22,7 +27,7 @@ from .topics import decode, plan_offsets, read_records
 if TYPE_CHECKING: from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['FileIntake', 'TopicIntake', 'Road', 'batches']
+__all__ = ['FileIntake', 'TopicIntake', 'Road', 'batches', 'DatasetBusy', 'alone']
 
 # %% ../nbs/51_ingest.ipynb #820b3dc5
 class FileIntake:
@@ -193,3 +198,19 @@ def batches(intake: FileIntake | TopicIntake) -> Iterator[Batch]:
     if unfinished := intake.log.unfinished(): yield unfinished
     intake.look()
     while contents := intake.plan(): yield intake.log.begin(**contents)
+
+# %% ../nbs/51_ingest.ipynb #a7f33f2f
+class DatasetBusy(MotorIngestaError):
+    "Another run is working on this dataset"
+
+@contextmanager
+def alone(lake: Lake, dataset: str) -> Iterator[None]:
+    "Nobody else ingests this dataset meanwhile; `DatasetBusy` if somebody does"
+    folder = lake.checkpoint(dataset)
+    if "://" in folder: yield; return
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    lock = FileLock(f"{folder}/.lock", timeout=0, thread_local=False)
+    try: lock.acquire()
+    except Timeout: raise DatasetBusy(f"another run is working on {dataset} in this home", fix="wait for it, or stop it; the lock goes with its process") from None
+    try: yield
+    finally: lock.release()

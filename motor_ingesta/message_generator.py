@@ -173,6 +173,6 @@ def _by_version(first: int, count: int, v2_from: int | None) -> Iterator[tuple[i
 def _count(manifest: Manifest, dataset: str, made: Rows, version: int) -> None:
     bad, size = int(made.troubled["corrupt"].sum()), len(made.numbers)
     manifest.count(size - bad, bad)
-    manifest.trouble_met({kind: int(hit.sum()) for kind, hit in made.troubled.items() if hit.any()} | ({"schema_v2": size} if version == 2 else {}))
+    manifest.note_trouble(made, version)
     sent = Counter(islice(_topic_of(dataset, made), size))
     manifest.topics = {topic: manifest.topics.get(topic, 0) + sent[topic] for topic in source(dataset).topics}

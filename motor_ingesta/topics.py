@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from .catalog import KafkaConnection, KafkaSource
+from .catalog import KafkaConnection, KafkaSource, resolve
 from .errors import MotorIngestaError
 from .records import field_types, parse_json
 
-if TYPE_CHECKING: from pyspark.sql import Column, DataFrame, SparkSession
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+    from pyspark.sql import Column, DataFrame, SparkSession
 
 # %% auto #0
 __all__ = ['KafkaUnavailable', 'OffsetPlan', 'plan_offsets', 'read_records', 'decode_avro', 'decode']
@@ -81,14 +83,14 @@ def plan_offsets(connection: KafkaConnection,
 def read_records(spark: SparkSession,
                  connection: KafkaConnection,
                  offsets: dict[str, dict[str, list[int]]], # as planned
-                 options: dict[str, str] | None = None, # further options of Spark's Kafka source
+                 options: dict[str, SecretStr] | None = None, # further options of Spark's Kafka source, may hold references
                  **secrets,
                 ) -> DataFrame: # as Spark gives them: key, value, topic, partition, offset, timestamp, headers
     "Exactly the records of these ranges"
     ranges = {topic: {p: r for p, r in partitions.items() if r[0] < r[1]} for topic, partitions in offsets.items()}
     edge = lambda i: json.dumps({topic: {p: r[i] for p, r in partitions.items()} for topic, partitions in ranges.items() if partitions})
     assign = json.dumps({topic: [int(p) for p in partitions] for topic, partitions in ranges.items() if partitions})
-    return (spark.read.format("kafka").options(**connection.spark_options(**secrets)).option("kafka.isolation.level", "read_committed").options(**(options or {}))
+    return (spark.read.format("kafka").options(**connection.spark_options(**secrets)).option("kafka.isolation.level", "read_committed").options(**{name: resolve(value, **secrets) for name, value in (options or {}).items()})
             .option("assign", assign).option("startingOffsets", edge(0)).option("endingOffsets", edge(1)).option("includeHeaders", "true").load())
 
 # %% ../nbs/40_topics.ipynb #cda1cd9d
