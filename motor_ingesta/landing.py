@@ -48,6 +48,7 @@ class Inspection:
     unreadable: dict[LandedFile, str] = field(default_factory=dict) # file → a sentence
 
 EMPTY = "the file is empty (0 bytes)"
+_FOREIGN_CODECS = (".lz4", ".snappy", ".lzo") # what everybody else writes under these names, Hadoop reads as nothing at all
 
 def inspect_files(source: FilesSource, # what the catalog says
                   files: list[LandedFile], # to be read
@@ -58,6 +59,7 @@ def inspect_files(source: FilesSource, # what the catalog says
     def told(file: LandedFile) -> tuple[str | None, str]:
         if unreadable and file.path in unreadable: return None, unreadable[file.path]
         if file.size == 0: return None, EMPTY
+        if source.format not in ("parquet", "avro", "binary") and file.path.endswith(_FOREIGN_CODECS): return None, "files of this compression come out empty, for Hadoop frames it in its own way; compress with gzip, bzip2 or zstd"
         try: return look(source, file), ""
         except Exception as e: return None, f"the file cannot be opened as {source.format}: {e}"
     found = Inspection()
@@ -178,8 +180,9 @@ def read_files(spark: SparkSession,
 # %% ../nbs/31_landing.ipynb #369fcc27
 def _complete(rows: DataFrame) -> DataFrame:
     from pyspark.sql import functions as F
-    rows = rows.withColumns({name: F.lit(None).cast("string") for name in OUTCOME if name not in rows.columns})
-    return rows.withColumn("_raw", F.when(F.col("_reason").isNotNull(), F.col("_raw")) if "_raw" in rows.columns else F.lit(None).cast("binary"))
+    absent = [F.lit(None).cast("string").alias(name) for name in OUTCOME if name not in rows.columns]
+    raw = F.when(F.col("_reason").isNotNull(), F.col("_raw")) if "_raw" in rows.columns else F.lit(None).cast("binary")
+    return rows.select("*", *absent).withColumn("_raw", raw)
 
 def _file_rows(spark: SparkSession, source: FilesSource, files: list[LandedFile], why: str) -> DataFrame:
     from pyspark.sql import functions as F
