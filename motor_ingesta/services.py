@@ -12,13 +12,16 @@ import subprocess
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+from filelock import FileLock
 
 from .errors import MotorIngestaError
 from .jars import find_java, jar_paths
+from .lake import write_bytes
 
 # %% auto #0
 __all__ = ['ServicesError', 'Endpoints', 'Status', 'free_port', 'Services']
@@ -64,7 +67,7 @@ message.timestamp.before.max.ms=9223372036854775807
 def _kafka_command(folder: Path, port: int) -> tuple[list[str], dict]:
     java, _ = find_java()
     path, settings = os.pathsep.join(map(str, jar_paths("kafka"))), folder / "server.properties"
-    if not settings.exists(): settings.write_text(_KAFKA.format(port=port, controller=free_port(), data=folder / "data"))
+    settings.write_text(_KAFKA.format(port=port, controller=free_port(), data=folder / "data"))
     if not (folder / "data/meta.properties").exists():
         made = subprocess.run([java, "-cp", path, "kafka.tools.StorageTool", "format", "-t", str(uuid.uuid4()), "-c", settings], capture_output=True, text=True, timeout=60)
         if made.returncode: raise ServicesError(f"Kafka's storage in {folder} cannot be made: {made.stdout}{made.stderr}", fix="look at the folder; remove it to begin anew (its topics go with it)")
@@ -132,15 +135,20 @@ class Services:
 
     def start(self, timeout: float = 90) -> Endpoints:
         "Start what is not running, and wait (at most `timeout` seconds) until both answer"
-        running = self._running()
-        started = {s.name: self._start(s) for s in _SERVICES if s.name not in running}
-        self._note.write_text(json.dumps(running | started))
-        try:
-            for service in _SERVICES: self._wait(service, timeout)
-        except BaseException:
-            self._stop(started)
-            raise
-        return self.endpoints()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.folder / ".lock", timeout=timeout):
+            running, started = self._running(), {}
+            missing = [s for s in _SERVICES if s.name not in running]
+            for service in missing: _refuse_used_port(service.name, self.ports[service.name])
+            try:
+                for service in missing:
+                    started[service.name] = self._launch(service)
+                    write_bytes(str(self._note), json.dumps(running | started).encode())
+                for service in _SERVICES: self._wait(service, timeout)
+            except BaseException:
+                self._stop(started)
+                raise
+            return self.endpoints()
 
     def endpoints(self) -> Endpoints:
         "Where they answer; `ServicesError` if they do not run"
@@ -172,13 +180,10 @@ class Services:
         noted = json.loads(self._note.read_text()) if self._note.exists() else {}
         return {name: n for name, n in noted.items() if _alive(n)}
 
-    def _start(self, service: _Service) -> dict:
+    def _launch(self, service: _Service) -> dict: # what to note of it
         import psutil
         folder, port = self.folder / service.name, self.ports[service.name]
-        _refuse_used_port(service.name, port)
         folder.mkdir(parents=True, exist_ok=True)
-        settings = folder / "server.properties"
-        if settings.exists() and f"127.0.0.1:{port}," not in settings.read_text(): settings.unlink()
         command, environment = service.command(folder, port)
         with (folder / "log").open("w") as log:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder, env=os.environ | environment, start_new_session=True)
@@ -195,7 +200,9 @@ class Services:
     def _stop(self, noted: dict[str, dict]) -> None:
         import psutil
         processes = [p for p in map(_alive, noted.values()) if p]
-        for process in processes: process.terminate()
+        for process in processes:
+            with suppress(psutil.NoSuchProcess): process.terminate()
         _, stubborn = psutil.wait_procs(processes, timeout=20)
-        for process in stubborn: process.kill()
+        for process in stubborn:
+            with suppress(psutil.NoSuchProcess): process.kill()
         psutil.wait_procs(stubborn, timeout=10)

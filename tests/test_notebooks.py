@@ -1,6 +1,7 @@
 "Every notebook runs from its top, in a process of its own: its examples are its tests"
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,6 @@ from conftest import REPOSITORY
 
 @pytest.mark.parametrize("notebook", sorted(path.stem for path in REPOSITORY.glob("nbs/*.ipynb")))
 def test_notebook(notebook):
-    done = subprocess.run([sys.executable, "-c", "from nbdev.test import nbdev_test; nbdev_test()", "--path", f"nbs/{notebook}.ipynb", "--n_workers", "0"],
+    done = subprocess.run([Path(sys.executable).parent / "nbdev_test", "--path", f"nbs/{notebook}.ipynb", "--n_workers", "0"],
                           cwd=REPOSITORY, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
