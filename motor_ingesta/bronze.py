@@ -10,13 +10,16 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .lake import exists
+from .lake import exists, list_files, read_bytes
 from .landing import ORIGIN
+from .records import types_of
+from .schemas import widens
 
 if TYPE_CHECKING: from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['RECORD', 'Stamp', 'bronze_rows', 'quarantine_rows', 'create_table', 'append', 'has_batch', 'Counts', 'write_good']
+__all__ = ['RECORD', 'Stamp', 'bronze_rows', 'quarantine_rows', 'create_table', 'grow_table', 'append', 'last_batch', 'Counts',
+           'write_good']
 
 # %% ../nbs/50_bronze.ipynb #1a6fbbe2
 RECORD = ("_topic", "_partition", "_offset", "_timestamp", "_key", "_headers", "_schema_id") # where a Kafka row came from
@@ -59,6 +62,24 @@ def create_table(spark: SparkSession,
     for key, value in (properties or {}).items(): writer = writer.option(key, value)
     writer.save(uri)
 
+# %% ../nbs/50_bronze.ipynb #9c914527
+def grow_table(spark: SparkSession,
+               uri: str, # a Delta table
+               types: dict[str, str], # the columns it should have
+              ) -> None:
+    "Add the columns a table lacks, and widen those that are too narrow"
+    have = types_of(spark.read.format("delta").load(uri))
+    added, wider = {n: k for n, k in types.items() if n not in have}, {n: k for n, k in types.items() if n in have and have[n] != k}
+    quoted, table, before = lambda name: f"`{name.replace('`', '``')}`", f"delta.`{uri}`", [n for n in have if n in types][-1:]
+    places = []
+    for name, kind in added.items():
+        places.append(f"{quoted(name)} {kind} " + (f"AFTER {quoted(before[0])}" if before else "FIRST"))
+        before = [name]
+    if places: spark.sql(f"ALTER TABLE {table} ADD COLUMNS ({', '.join(places)})")
+    if wider: spark.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ('delta.enableTypeWidening' = 'true')")
+    for name, kind in wider.items():
+        if widens(have[name], kind): spark.sql(f"ALTER TABLE {table} ALTER COLUMN {quoted(name)} TYPE {kind}")
+
 # %% ../nbs/50_bronze.ipynb #32d1b54d
 def append(rows: DataFrame,
            uri: str, # a Delta table
@@ -70,11 +91,16 @@ def append(rows: DataFrame,
     (rows.write.format("delta").mode("append").option("mergeSchema", "true").option("txnAppId", writer).option("txnVersion", batch)
          .option("userMetadata", json.dumps({"writer": writer, "batch": batch, **said})).save(uri))
 
-def has_batch(spark: SparkSession, uri: str, writer: str, batch: int) -> bool:
-    "Whether the table's recent history has this batch"
-    if not exists(f"{uri}/_delta_log"): return False
-    mark = json.dumps({"writer": writer, "batch": batch})[:-1]
-    return any((row.userMetadata or "").startswith(mark) for row in spark.sql(f"DESCRIBE HISTORY delta.`{uri}` LIMIT 50").select("userMetadata").collect())
+_LOOK_BACK = 100 # commits
+
+def last_batch(uri: str, # a Delta table
+               writer: str, # the checkpoint's identity
+              ) -> int: # -1 if the table's last commits have none of it
+    "The newest batch of a writer in a table's log ([transaction identifiers](https://github.com/delta-io/delta/blob/master/PROTOCOL.md#transaction-identifiers))"
+    for file in reversed(list_files(f"{uri}/_delta_log", "*[0-9].json")[-_LOOK_BACK:]):
+        for line in (read_bytes(file.path) or b"").splitlines():
+            if b'"txn"' in line and (txn := json.loads(line).get("txn")) and txn["appId"] == writer: return txn["version"]
+    return -1
 
 # %% ../nbs/50_bronze.ipynb #65a65ddd
 @dataclass
@@ -99,7 +125,7 @@ def write_good(spark: SparkSession,
     counts = {"read": F.count(F.lit(1)), "written": F.count_if(F.col("_reason").isNull()),
               "quarantined": F.count_if(F.col("_reason").isNotNull()), "rescued": F.count_if(F.col("_reason").isNull() & F.col("_rescued_data").isNotNull())}
     named = [count.alias(name) for name, count in counts.items()]
-    if maybe_there and has_batch(spark, uri, writer, batch): return Counts(**rows.agg(*named).first().asDict())
+    if maybe_there and last_batch(uri, writer) >= batch: return Counts(**rows.agg(*named).first().asDict())
     observation = Observation()
     append(bronze_rows(rows.observe(observation, *named), stamp), uri, writer, batch, run_id=stamp.run_id)
     return Counts(**observation.get)

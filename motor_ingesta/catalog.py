@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from pydantic_core import PydanticCustomError
 
 from .errors import MotorIngestaError
-from .records import field_types
+from .schemas import RESERVED, field_types
 
 # %% auto #0
 __all__ = ['Value', 'Source', 'AfterIngest', 'FilesSource', 'AvroValue', 'JsonValue', 'StringValue', 'BinaryValue', 'Key',
@@ -33,8 +33,6 @@ __all__ = ['Value', 'Source', 'AfterIngest', 'FilesSource', 'AvroValue', 'JsonVa
 # %% ../nbs/20_catalog.ipynb #b384aa88
 def _refuse(sentence: str): raise PydanticCustomError("catalog", "{sentence}", {"sentence": sentence})
 
-_RESERVED = {"_ingested_at", "_run_id", "_source_file", "_source_size", "_source_modified_at", "_topic", "_partition", "_offset", "_timestamp", "_key", "_headers",
-             "_schema_id", "_rescued_data", "_reason", "_detail", "_raw", "ingestion_date"}
 _SILENT = {"mode": "bad rows go to the quarantine", "badrecordspath": "bad rows go to the quarantine", "columnnameofcorruptrecord": "bad rows go to the quarantine",
            "ignorecorruptfiles": "unreadable files go to the quarantine", "ignoremissingfiles": "a missing file must be noticed", "failondataloss": "lost offsets are reported",
            "recursivefilelookup": "landing is always read at any depth", "pathglobfilter": "use `pattern`", "wholetext": "use the format `binary`", "inferschema": "use `schema`"}
@@ -45,7 +43,7 @@ def _ddl(value: str) -> str:
     if not names: _refuse("has no columns; write it like `device_id STRING, at TIMESTAMP`")
     lower = [name.lower() for name in names]
     if twice := {name for name in lower if lower.count(name) > 1}: _refuse(f"has {', '.join(sorted(twice))} more than once; Spark does not tell names apart by case")
-    if taken := _RESERVED & set(lower): _refuse(f"uses {', '.join(sorted(taken))}, which the engine adds itself; give the column another name")
+    if taken := RESERVED & set(lower): _refuse(f"uses {', '.join(sorted(taken))}, which the engine adds itself; give the column another name")
     return value
 
 def _first_line(error: Exception) -> str: return re.sub(r"\x1b\[[0-9;]*m", "", str(error)).splitlines()[0].strip()
@@ -176,6 +174,7 @@ class Dataset(_Model):
     owner: str = Field("", description="who answers for it")
     groups: list[_Name] = Field(default_factory=list, description="groups it runs with, such as hourly")
     source: Source = Field(description="where it comes from")
+    schema_changes: Literal["rescue", "evolve", "fail", "ignore"] = Field("rescue", description="columns that the schema lacks and values that do not fit: keep them as JSON in `_rescued_data`, let bronze grow by them, stop the dataset, or leave them out")
     sink: Sink = Field(default_factory=Sink, description="how its bronze table is kept")
 
     @property
@@ -192,7 +191,7 @@ class Dataset(_Model):
     def _columns(self) -> set[str] | None:
         "Every column its bronze table will have; None if only the data tells"
         ddl = getattr(self.source, "ddl", None) or getattr(getattr(self.source, "value", None), "ddl", None)
-        return {*field_types(ddl), *_RESERVED} if ddl else None
+        return {*field_types(ddl), *RESERVED} if ddl else None
 
 def _did_you_mean(word: str, known, otherwise: str | None = None) -> str:
     close = difflib.get_close_matches(str(word), [str(k) for k in known], n=1)

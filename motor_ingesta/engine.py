@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 import threading
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, stop_any, stop_when_event_set, wait_exponential_jitter
+from tenacity.nap import sleep_using_event
 
 from .catalog import Catalog, Connections, Dataset, KafkaConnection, RegistryConnection, farmia_catalog, load_catalog
 from .errors import MotorIngestaError
@@ -43,6 +48,7 @@ class DatasetReport:
     offsets: dict[str, dict[str, list[int]]] = field(default_factory=dict) # topic → partition → [from, to)
     pending: int = 0 # files or records still to read
     seconds: float = 0.0
+    retries: int = 0 # how often something that may pass was tried again
     error: str = "" # what stopped it, for a person
     warnings: list[str] = field(default_factory=list)
 
@@ -81,12 +87,13 @@ class MotorIngesta:
                  *,
                  spark: SparkSession | None = None, # the session; found or made when first needed unless told
                  max_parallel: int = 4, # datasets at once
+                 attempts: int = 3, # how often what may pass is tried before a dataset fails; continuous runs try until it has passed
                  progress: Callable[[DatasetReport], None] | None = None, # called, from several threads, whenever a dataset's numbers change
                  **secrets, # `secrets`: a function (scope, key) → secret; Databricks' unless told
                 ):
         self.lake = home if isinstance(home, Lake) else Lake(home)
         self.catalog = catalog if isinstance(catalog, Catalog) else load_catalog(catalog) if catalog else farmia_catalog()
-        self.max_parallel, self._progress, self._spark, self._secrets = max_parallel, progress or (lambda report: None), spark, secrets
+        self.max_parallel, self.attempts, self._progress, self._spark, self._secrets = max_parallel, attempts, progress or (lambda report: None), spark, secrets
 
     @property
     def spark(self) -> SparkSession:
@@ -107,7 +114,7 @@ class MotorIngesta:
         run = _Run(self, stop, poll_seconds if continuous else None)
         reports = [DatasetReport(d.name) for d in datasets]
         began = time.monotonic()
-        with ThreadPoolExecutor(len(datasets) if continuous else self.max_parallel, thread_name_prefix="ingest") as pool:
+        with ThreadPoolExecutor(len(datasets), thread_name_prefix="ingest") as pool:
             for done in [pool.submit(run.ingest, d, r) for d, r in zip(datasets, reports)]: done.result()
         report = Report(run.stamp.run_id, run.stamp.ingested_at, round(time.monotonic() - began, 3), reports)
         self._record(spark, report)
@@ -120,6 +127,12 @@ class MotorIngesta:
     def bronze(self, name: str) -> DataFrame: return self._table(self.lake.bronze(self._dataset(name).name))
     def quarantine(self, name: str) -> DataFrame: return self._table(self.lake.quarantine(self._dataset(name).name))
     def history(self) -> DataFrame: return self._table(self.lake.runs)
+
+    def schemas(self, name: str) -> pd.DataFrame: # version, at, run_id, changes, types
+        "The schemas a dataset has had, oldest first"
+        import pandas as pd
+        from motor_ingesta.checkpoint import Checkpoint, SchemaLog
+        return pd.DataFrame([asdict(v) for v in SchemaLog(Checkpoint(self.lake.checkpoint(self._dataset(name).name))).versions()], columns=["version", "at", "run_id", "changes", "types", "refused"]).set_index("version")
 
     def pending(self, *names: str) -> dict[str, int]: # dataset → files or records not read yet
         "What a run would find"
@@ -155,13 +168,37 @@ class MotorIngesta:
         spark.createDataFrame(rows, _RUNS).coalesce(1).write.format("delta").mode("append").option("mergeSchema", "true").save(self.lake.runs)
 
 # %% ../nbs/60_engine.ipynb #469b11d5
+class _Turns:
+    "So many at once, and first come, first served: a dataset with a thousand batches to do takes its turn like one with a single batch"
+    def __init__(self, at_once: int):
+        self._free, self._waiting, self._changed = at_once, deque(), threading.Condition()
+
+    def __enter__(self) -> None:
+        with self._changed:
+            self._waiting.append(mine := object())
+            self._changed.wait_for(lambda: self._free and self._waiting[0] is mine)
+            self._waiting.popleft()
+            self._free -= 1
+            self._changed.notify_all()
+
+    def __exit__(self, *exception) -> None:
+        with self._changed:
+            self._free += 1
+            self._changed.notify_all()
+
+_PASSING = re.compile(r"DELTA_CONCURRENT|TimeoutException|SocketTimeout|Connection (refused|reset)|DisconnectException|HTTP 50[0234]|Throttl|SlowDown|TooManyRequests")
+
+def _may_pass(error: BaseException) -> bool:
+    "Whether trying again may help"
+    return error.transient if isinstance(error, MotorIngestaError) else bool(_PASSING.search(str(error)))
+
 class _Run:
     def __init__(self, engine: MotorIngesta, stop: threading.Event, poll_seconds: float | None):
         from motor_ingesta.bronze import Stamp
         now = dt.datetime.now(dt.timezone.utc)
         self.stamp = Stamp(f"{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}", now)
         self._engine, self._stop, self._poll_seconds = engine, stop, poll_seconds
-        self._turn = threading.Semaphore(engine.max_parallel)
+        self._turns = _Turns(engine.max_parallel)
 
     def ingest(self, dataset: Dataset, report: DatasetReport) -> None:
         "Everything there is of one dataset; its report says how it went"
@@ -171,14 +208,25 @@ class _Run:
             self._engine._progress(report)
         tell("running")
         try:
-            from motor_ingesta.ingest import alone
-            with alone(self._engine.lake, dataset.name):
-                self._drain(dataset, report, tell)
-                while self._poll_seconds is not None and not self._stop.wait(self._poll_seconds): self._drain(dataset, report, tell)
+            from motor_ingesta.ingest import alone, check_together
+            with alone(self._engine.lake, dataset.name, self.stamp.run_id):
+                check_together(self._engine._intake(dataset).log, self._engine.lake.bronze(dataset.name))
+                self._drain_patiently(dataset, report, tell)
+                while self._poll_seconds is not None and not self._stop.wait(self._poll_seconds): self._drain_patiently(dataset, report, tell)
             tell("stopped" if self._stop.is_set() and self._poll_seconds is None and report.pending else "succeeded")
         except Exception as error:
             report.error = self._explain(dataset, error)
             tell("failed")
+
+    def _drain_patiently(self, dataset: Dataset, report: DatasetReport, tell: Callable) -> None:
+        "What may pass is tried again: a few times, or, continuously, until it has passed"
+        def note(attempt: RetryCallState) -> None:
+            report.retries += 1
+            report.error = self._explain(dataset, attempt.outcome.exception())
+            tell("waiting to try again")
+        patience = stop_when_event_set(self._stop) if self._poll_seconds is not None else stop_any(stop_when_event_set(self._stop), stop_after_attempt(self._engine.attempts))
+        Retrying(retry=retry_if_exception(_may_pass), stop=patience, wait=wait_exponential_jitter(initial=1, max=30), sleep=sleep_using_event(self._stop), before_sleep=note, reraise=True)(self._drain, dataset, report, tell)
+        report.error = ""
 
     def _drain(self, dataset: Dataset, report: DatasetReport, tell: Callable) -> None:
         from motor_ingesta.ingest import Road, batches
@@ -186,7 +234,7 @@ class _Run:
         road = Road(engine.spark, dataset, engine.lake.bronze(dataset.name), engine.lake.quarantine(dataset.name))
         intake = engine._intake(dataset)
         for batch in batches(intake):
-            with self._turn: _add(report, batch, road.take(intake, batch, self.stamp))
+            with self._turns: _add(report, batch, road.take(intake, batch, self.stamp))
             report.pending = intake.pending
             tell("running")
             if self._stop.is_set(): break

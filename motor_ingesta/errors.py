@@ -8,6 +8,8 @@ __all__ = ['MotorIngestaError']
 # %% ../nbs/00_errors.ipynb #53677bc9
 class MotorIngestaError(Exception):
     "Something a person can mend: `str()` is the message to read, and the way out below it"
+    transient = False # whether the same call may work a moment later
+
     def __init__(self,
                  message: str, # what happened, to which dataset, file or key
                  *,

@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+import os
 import posixpath
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -15,19 +18,65 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from .bronze import Counts, Stamp, append, bronze_rows, create_table, quarantine_rows, write_good
+from . import landing, topics
+from .bronze import Counts, Stamp, append, bronze_rows, create_table, grow_table, last_batch, quarantine_rows, write_good
 from .catalog import Connections, Dataset
-from .checkpoint import Batch, Checkpoint, new_files, retirable
+from .checkpoint import Batch, Checkpoint, SchemaLog, SchemaVersion, new_files, retirable
 from .errors import MotorIngestaError
-from .lake import Lake, LandedFile, delete_file, list_files, move_file
-from .landing import find_unreadable, inspect_files, is_file_fault, read_files
+from .lake import Lake, LandedFile, delete_file, exists, list_files, move_file
+from .landing import find_unreadable, inspect_files, is_file_fault, read_files, told_types
+from .records import SCHEMA_CHANGED, Changes, found_types
 from .registry import Registry, SchemaUnknown
-from .topics import decode, plan_offsets, read_records
+from .schemas import differences, evolved, widens
+from .topics import AvroReader, avro_types, decode, plan_offsets, read_records, reader_hints
 
 if TYPE_CHECKING: from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['FileIntake', 'TopicIntake', 'Road', 'batches', 'DatasetBusy', 'alone']
+__all__ = ['SchemaChanged', 'Schema', 'FileIntake', 'TopicIntake', 'Road', 'CheckpointMismatch', 'check_together', 'batches',
+           'DatasetBusy', 'alone']
+
+# %% ../nbs/51_ingest.ipynb #df0387f5
+class SchemaChanged(MotorIngestaError):
+    "The data does not have the dataset's schema, and the dataset asks to be stopped for that"
+
+class Schema:
+    "The columns of a dataset, and what is done when the data has others"
+    def __init__(self, dataset: Dataset, log: Checkpoint, declared: dict[str, str]):
+        self._dataset, self._log, self._declared = dataset, SchemaLog(log), declared
+        last = self._last = self._log.latest()
+        self.types, self._refused = declared or (last.types if last else {}), frozenset()
+        if last and declared and dataset.schema_changes == "evolve": self.types = evolved(declared, last.types)[0]
+        if last and last.declared == declared: self._refused = frozenset(last.refused)
+
+    @property
+    def changes(self) -> Changes: return Changes(self._dataset.schema_changes, self._refused)
+
+    @property
+    def version(self) -> int: return self._last.version if self._last else -1
+
+    def begin(self, stamp: Stamp, told: dict[str, str]) -> None:
+        "Before a batch: take in an edited catalog, and what the data says of itself"
+        if not self.types: self.types = evolved({}, told)[0]
+        if self._last is None or self._last.declared != self._declared: self._note(stamp, self.types, differences(self._last.types, self.types) if self._last else [], frozenset())
+        self.settle(stamp, told)
+
+    def settle(self, stamp: Stamp, told: dict[str, str], wider: dict[str, str] | None = None) -> None:
+        "The data has these columns, and values for which these wider types would do: grow, stop, or go on as it is"
+        if self._dataset.schema_changes == "fail" and (different := differences(self.types, told)):
+            raise SchemaChanged(f"the data of {self._dataset.name} does not have the dataset's schema:\n" + "\n".join(f"  {d}" for d in different),
+                                fix="add the columns to `schema` in the catalog, or let `schema_changes` be rescue, evolve or ignore")
+        if self._dataset.schema_changes != "evolve": return
+        grown, changes = evolved(self.types, told, widen=wider is None)
+        for name, kind in (wider or {}).items():
+            if widens(self.types[name], kind): grown[name] = kind; changes.append(f"{name} {self.types[name]} → {kind}")
+        refused = self._refused | {name for name, kind in told.items() if (name not in grown or grown[name] == self.types.get(name)) and self.types.get(name) != kind}
+        if changes or refused != self._refused: self._note(stamp, grown, changes, refused)
+
+    def _note(self, stamp: Stamp, types: dict[str, str], changes: list[str], refused: frozenset[str]) -> None:
+        self._last = SchemaVersion(self.version + 1, stamp.ingested_at.isoformat(), stamp.run_id, self._declared, types, changes, sorted(refused))
+        self._log.add(self._last)
+        self.types, self._refused = types, refused
 
 # %% ../nbs/51_ingest.ipynb #820b3dc5
 class FileIntake:
@@ -35,7 +84,8 @@ class FileIntake:
     def __init__(self, spark: SparkSession, lake: Lake, dataset: Dataset):
         self._spark, self._source = spark, dataset.source
         self._landing, self._archive = lake.landing(dataset.name), lake.archive(dataset.name)
-        self.log = Checkpoint(lake.checkpoint(dataset.name), self._landing)
+        self.log = Checkpoint(lake.checkpoint(dataset.name), self._landing, dataset.name)
+        self.schema = Schema(dataset, self.log, landing.declared_types(dataset.source))
         self.pending, self.warnings = 0, []
         self._new: list[LandedFile] = []
 
@@ -58,20 +108,26 @@ class FileIntake:
         self.pending = len(self._new)
         return {"files": files} if files else None
 
-    def rows(self, batch: Batch) -> DataFrame:
-        "The rows of a batch; files that cannot be opened are noted in it"
+    def prepare(self, batch: Batch, stamp: Stamp) -> None:
+        "Look into the files: those that cannot be opened are noted in the batch, and the schema takes in what the others say"
         inspection = inspect_files(self._source, batch.files, batch.unreadable)
         batch.unreadable |= {file.path: why for file, why in inspection.unreadable.items()}
-        return read_files(self._spark, self._source, inspection)
+        if batch.unreadable: self.log.amend(batch)
+        self.schema.begin(stamp, told_types(self._spark, self._source, inspection, self.schema.types))
+        self._inspection = inspection
 
-    def recovers(self, batch: Batch, error: Exception) -> bool:
+    def rows(self, batch: Batch, changes: Changes | None = None) -> DataFrame:
+        return read_files(self._spark, self._source, self._inspection, self.schema.types, changes or self.schema.changes)
+
+    def recovers(self, batch: Batch, error: Exception, stamp: Stamp) -> bool:
         "Whether the error is some files' fault, which are now noted as unreadable"
         if not is_file_fault(error): return False
-        found = {file.path: why for file, why in find_unreadable(self._spark, self._source, [f for f in batch.files if f.path not in batch.unreadable]).items()}
-        batch.unreadable |= found
+        found = find_unreadable(self._spark, self._source, [f for f in batch.files if f.path not in batch.unreadable], self.schema.types)
+        batch.unreadable |= {file.path: why for file, why in found.items()}
+        self.prepare(batch, stamp)
         return bool(found)
 
-    def late(self, batch: Batch, rows: DataFrame) -> None: return None
+    def late(self, batch: Batch, rows: DataFrame, stamp: Stamp) -> None: return None
 
     def settle(self, now: dt.datetime) -> None:
         "Archive or delete what was ingested long enough ago"
@@ -86,10 +142,11 @@ class TopicIntake:
     "New records of Kafka topics"
     def __init__(self, spark: SparkSession, lake: Lake, dataset: Dataset, connections: Connections, secrets: dict):
         self._spark, self._source, self._kafka, self._secrets = spark, dataset.source, connections.kafka, secrets
-        self.log = Checkpoint(lake.checkpoint(dataset.name))
+        self.log = Checkpoint(lake.checkpoint(dataset.name), dataset=dataset.name)
+        self.schema = Schema(dataset, self.log, topics.declared_types(spark, dataset.source))
         self._registry = Registry(connections.schema_registry, **secrets) if "avro" in (self._source.value.format, self._source.key.format) else None
         self.pending, self.warnings = 0, []
-        self._texts: dict[int, str] = {}
+        self._writers: dict[int, tuple[str, dict[str, str]]] = {} # schema id → (schema, its columns)
 
     def look(self) -> int: # records to read
         "Ask Kafka where the partitions end"
@@ -107,9 +164,17 @@ class TopicIntake:
         self.pending -= batch.records
         return {"offsets": fresh.offsets, "schema_ids": self._known_ids(fresh.offsets)}
 
-    def rows(self, batch: Batch) -> DataFrame: return self._decoded(batch, batch.schema_ids)
+    def prepare(self, batch: Batch, stamp: Stamp) -> None:
+        "The schema takes in what the writers' schemas say"
+        if self._source.value.format != "avro": return self.schema.begin(stamp, {})
+        if not self.schema.types: self.schema.begin(stamp, self._newest(batch))
+        fails = self.schema.changes.mode == "fail" # then a schema matters once a record has it
+        self.schema.begin(stamp, {} if fails else self._told(batch.schema_ids))
+        self._unsettled = frozenset(i for i in batch.schema_ids if differences(self.schema.types, self._writer(i)[1])) if fails else frozenset()
 
-    def late(self, batch: Batch, rows: DataFrame) -> tuple[DataFrame, DataFrame] | None: # (rows of late ids, all rows)
+    def rows(self, batch: Batch, changes: Changes | None = None) -> DataFrame: return self._decoded(batch, batch.schema_ids, changes)
+
+    def late(self, batch: Batch, rows: DataFrame, stamp: Stamp) -> tuple[DataFrame, DataFrame] | None: # (rows of late ids, all rows)
         "After the first pass: what the schemas of other subjects can still read"
         from pyspark.sql import functions as F
         if self._source.value.format != "avro": return None
@@ -118,47 +183,54 @@ class TopicIntake:
             batch.late_ids = [i for i in unknown if self._knows(i)]
             self.log.amend(batch)
         if not batch.late_ids: return None
+        self.schema.settle(stamp, self._told(batch.late_ids))
         every = self._decoded(batch, batch.schema_ids + batch.late_ids)
         return every.where(F.col("_schema_id").isin(batch.late_ids) & F.col("_reason").isNull()), every
 
-    def recovers(self, batch: Batch, error: Exception) -> bool: return False
+    def recovers(self, batch: Batch, error: Exception, stamp: Stamp) -> bool: return False
     def settle(self, now: dt.datetime) -> None: pass
 
-    def _decoded(self, batch: Batch, ids: list[int]) -> DataFrame:
+    def reader(self, ids: list[int]) -> AvroReader | None:
+        "How values are decoded, if they are Avro"
+        if self._source.value.format != "avro": return None
+        return AvroReader(self.schema.types, {i: self._writer(i) for i in ids}, **reader_hints(self._source.value.reader_schema), unsettled=self._unsettled)
+
+    def _decoded(self, batch: Batch, ids: list[int], changes: Changes | None = None) -> DataFrame:
         records = read_records(self._spark, self._kafka, batch.offsets, self._source.options, **self._secrets)
-        writers = {i: self._text(i) for i in ids}
         key_writers = self._registry.writers(f"{next(iter(batch.offsets))}-key") if self._source.key.format == "avro" else None
-        reader = (self._source.value.reader_schema or self._latest(batch)) if self._source.value.format == "avro" else None
-        return decode(records, self._source, writers, reader, key_writers)
+        return decode(records, self._source, self.schema.types, self.reader(ids), key_writers, changes or self.schema.changes)
 
     def _subjects(self, topics) -> list[str]: return [self._source.value.subject] if self._source.value.subject else [f"{topic}-value" for topic in topics]
 
     def _known_ids(self, offsets: dict) -> list[int]:
         if self._source.value.format != "avro": return []
-        for subject in self._subjects(offsets): self._texts |= self._registry.writers(subject)
-        return sorted(self._texts)
+        return sorted({i for subject in self._subjects(offsets) for i in self._registry.writers(subject)})
 
-    def _latest(self, batch: Batch) -> str:
-        writers = self._registry.writers(subject := self._subjects(batch.offsets)[0])
-        if not writers: raise SchemaUnknown(f"the registry has no subject {subject}, and the catalog gives no schema to read with", fix="register the schema, or give `value.schema` or `value.subject` in the catalog")
-        return list(writers.values())[-1]
+    def _newest(self, batch: Batch) -> dict[str, str]:
+        "The columns of the subjects' latest versions, for a dataset whose catalog gives no schema"
+        latest = [max(writers) for subject in self._subjects(batch.offsets) if (writers := self._registry.writers(subject))]
+        if not latest: raise SchemaUnknown(f"the registry has no subject {self._subjects(batch.offsets)[0]}, and the catalog gives no schema to read with", fix="register the schema, or give `value.schema` or `value.subject` in the catalog")
+        return self._told(latest)
 
-    def _text(self, schema_id: int) -> str:
-        if schema_id not in self._texts: self._texts[schema_id] = self._registry.schema(schema_id)
-        return self._texts[schema_id]
+    def _told(self, ids: list[int]) -> dict[str, str]:
+        told: dict[str, str] = {}
+        for i in ids: told = evolved(told, self._writer(i)[1])[0]
+        return told
+
+    def _writer(self, schema_id: int) -> tuple[str, dict[str, str]]:
+        if schema_id not in self._writers: self._writers[schema_id] = (text := self._registry.schema(schema_id), avro_types(self._spark, text))
+        return self._writers[schema_id]
 
     def _knows(self, schema_id: int) -> bool:
-        try: return bool(self._text(schema_id))
+        try: return bool(self._writer(schema_id))
         except SchemaUnknown: return False
 
 # %% ../nbs/51_ingest.ipynb #3d94994c
-@dataclass(frozen=True)
 class Road:
     "Where one dataset's batches go"
-    spark: SparkSession
-    dataset: Dataset
-    bronze: str # table URI
-    quarantine: str # table URI
+    def __init__(self, spark: SparkSession, dataset: Dataset, bronze: str, quarantine: str): # the tables' URIs
+        self.spark, self.dataset, self.bronze, self.quarantine = spark, dataset, bronze, quarantine
+        self._ready_for: int | None = None # the schema version that the tables are known to fit
 
     def take(self,
              intake: FileIntake | TopicIntake,
@@ -166,31 +238,58 @@ class Road:
              stamp: Stamp,
             ) -> Counts: # of this batch
         "Read a batch, write its good and bad rows, and commit it"
+        stamp = replace(stamp, ingested_at=intake.log.not_before(stamp.ingested_at))
+        intake.prepare(batch, stamp)
         while True:
             rows = intake.rows(batch)
-            if batch.unreadable: intake.log.amend(batch)
-            self._make_tables(rows, stamp)
+            self._make_tables(intake, rows, stamp)
             try: counts = self._write(intake, batch, rows, stamp); break
             except Exception as error:
-                if not intake.recovers(batch, error): raise
+                if SCHEMA_CHANGED in str(error): self._settle(intake, batch, stamp, error)
+                elif not intake.recovers(batch, error, stamp): raise
         intake.log.commit(batch, stamp.ingested_at)
         return counts
 
-    def _make_tables(self, rows: DataFrame, stamp: Stamp) -> None:
+    def _settle(self, intake, batch: Batch, stamp: Stamp, error: Exception) -> None:
+        "Ask the rows that were a surprise what is new"
+        before, version = intake.schema.changes, intake.schema.version
+        found, wider = found_types(intake.rows(batch, Changes("rescue")), intake.schema.types)
+        intake.schema.settle(stamp, found, wider)
+        if (intake.schema.changes, intake.schema.version) == (before, version): raise error
+
+    def _make_tables(self, intake, rows: DataFrame, stamp: Stamp) -> None:
+        if self._ready_for == intake.schema.version: return
         sink = self.dataset.sink
         create_table(self.spark, self.bronze, bronze_rows(rows, stamp), sink.partition_by, sink.table_properties)
         create_table(self.spark, self.quarantine, quarantine_rows(rows, stamp), ["ingestion_date"])
+        if intake.schema.version > 0: grow_table(self.spark, self.bronze, intake.schema.types)
+        self._ready_for = intake.schema.version
 
     def _write(self, intake, batch: Batch, rows: DataFrame, stamp: Stamp) -> Counts:
         writer = intake.log.identity
         counts = write_good(self.spark, rows, self.bronze, stamp, writer, batch.id, batch.is_retry)
         if not counts.quarantined: return counts
-        if late := intake.late(batch, rows):
+        if late := intake.late(batch, rows, stamp):
+            self._make_tables(intake, rows, stamp)
             good, rows = late
             more = write_good(self.spark, good, self.bronze, stamp, f"{writer}/late", batch.id, batch.is_retry)
             counts = replace(counts, written=counts.written + more.written, quarantined=counts.quarantined - more.written, rescued=counts.rescued + more.rescued)
         if counts.quarantined: append(quarantine_rows(rows, stamp), self.quarantine, writer, batch.id, run_id=stamp.run_id)
         return counts
+
+# %% ../nbs/51_ingest.ipynb #84ac605c
+class CheckpointMismatch(MotorIngestaError):
+    "A checkpoint and its tables do not belong together any more"
+
+def check_together(log: Checkpoint, bronze: str) -> None:
+    "`CheckpointMismatch` if the checkpoint is not that of the table"
+    has_table, fix = exists(f"{bronze}/_delta_log"), f"motor-ingesta recover {log.dataset}: it compares the sources with the tables, and goes on without a row lost or doubled"
+    if log.is_new:
+        if has_table: raise CheckpointMismatch(f"{log.dataset} has a table at {bronze}, but its checkpoint at {log.uri} is gone", fix=fix)
+        return
+    if log.committed() >= 0 and not has_table: raise CheckpointMismatch(f"the table at {bronze} is gone, but the checkpoint at {log.uri} says that {log.dataset} was ingested", fix=f"bring the table back, or {fix}")
+    written = last_batch(bronze, log.identity)
+    if written > log.planned(): raise CheckpointMismatch(f"the checkpoint at {log.uri} is an old copy: it knows batches up to {log.planned()}, and the table has {written} of them", fix=fix)
 
 # %% ../nbs/51_ingest.ipynb #6736716c
 def batches(intake: FileIntake | TopicIntake) -> Iterator[Batch]:
@@ -204,13 +303,17 @@ class DatasetBusy(MotorIngestaError):
     "Another run is working on this dataset"
 
 @contextmanager
-def alone(lake: Lake, dataset: str) -> Iterator[None]:
+def alone(lake: Lake, dataset: str, run_id: str = "") -> Iterator[None]:
     "Nobody else ingests this dataset meanwhile; `DatasetBusy` if somebody does"
     folder = lake.checkpoint(dataset)
     if "://" in folder: yield; return
     Path(folder).mkdir(parents=True, exist_ok=True)
-    lock = FileLock(f"{folder}/.lock", timeout=0, thread_local=False)
+    lock, holder = FileLock(f"{folder}/.lock", timeout=0, thread_local=False), Path(folder, ".holder")
     try: lock.acquire()
-    except Timeout: raise DatasetBusy(f"another run is working on {dataset} in this home", fix="wait for it, or stop it; the lock goes with its process") from None
-    try: yield
+    except Timeout:
+        who = json.loads(holder.read_text()) if holder.exists() else {}
+        raise DatasetBusy(f"another run is working on {dataset} in this home: " + ", ".join(f"{key} {value}" for key, value in who.items()), fix="wait for it, or stop it; the lock goes with its process") from None
+    try:
+        holder.write_text(json.dumps({"run": run_id, "process": os.getpid(), "host": socket.gethostname(), "since": f"{dt.datetime.now(dt.timezone.utc):%Y-%m-%d %H:%M:%S} UTC"}))
+        yield
     finally: lock.release()

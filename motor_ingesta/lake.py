@@ -8,6 +8,7 @@ __all__ = ['Lake', 'landing_day', 'filesystem', 'write_bytes', 'read_bytes', 'ex
 
 # %% ../nbs/10_lake.ipynb #7f05db8e
 import datetime as dt
+import os
 import posixpath
 import re
 import uuid
@@ -81,11 +82,21 @@ def write_bytes(uri: str, # where
                ) -> None:
     "Write a small file that appears whole or not at all, making its folders"
     store, path = filesystem(uri)
-    store.create_dir(posixpath.dirname(path), recursive=True)
-    local = isinstance(store, fs.LocalFileSystem)
-    target = f"{posixpath.dirname(path)}/.{posixpath.basename(path)}.{uuid.uuid4().hex[:8]}" if local else path
-    with store.open_output_stream(target) as out: out.write(content)
-    if local: store.move(target, path)
+    if isinstance(store, fs.LocalFileSystem): return _write_local(Path(path), content)
+    with store.open_output_stream(path) as out: out.write(content)
+
+def _write_local(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name[:200]}.{uuid.uuid4().hex[:8]}")
+    try:
+        with aside.open("wb") as out:
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
+        aside.replace(path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
 
 def read_bytes(uri: str) -> bytes | None: # None if there is no such file
     "Read a small file"

@@ -18,13 +18,14 @@ from pyarrow import parquet
 
 from .catalog import FilesSource
 from .lake import LandedFile, filesystem
-from .records import OUTCOME, csv_types, explode_array, field_types, parse_csv, parse_json
+from .records import OUTCOME, Changes, csv_types, explode_array, fit, parse_csv, parse_json, types_of
+from .schemas import ddl, evolved, field_types
 
 if TYPE_CHECKING: from pyspark.sql import Column, DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['ORIGIN', 'EMPTY', 'RAW_LIMIT', 'Inspection', 'inspect_files', 'conform', 'read_files', 'is_file_fault',
-           'find_unreadable']
+__all__ = ['ORIGIN', 'EMPTY', 'RAW_LIMIT', 'Inspection', 'inspect_files', 'declared_types', 'told_types', 'read_files',
+           'is_file_fault', 'find_unreadable']
 
 # %% ../nbs/31_landing.ipynb #c1b43ea1
 ORIGIN = ("_source_file", "_source_size", "_source_modified_at") # where a row came from: URI as Spark writes it, bytes, time
@@ -79,7 +80,7 @@ def _csv_header(source: FilesSource, file: LandedFile) -> str:
     with _opened(file) as stream: start = stream.read(1 << 16)
     line = re.split(r"\r\n|\r|\n", start.decode(source.options.get("encoding", "utf-8"), errors="replace"), maxsplit=1)[0].removeprefix("\ufeff")
     names = _csv_names(source, line)
-    if len(set(names)) < len(names): raise ValueError(f"its header has a column twice: {line}")
+    _refuse_twice(names)
     if not set(names) & set(field_types(source.ddl)): raise ValueError(f"its first line has none of the dataset's columns: {line[:200]}")
     return line
 
@@ -90,11 +91,43 @@ def _csv_names(source: FilesSource, header: str) -> list[str]:
 # %% ../nbs/31_landing.ipynb #858e4f02
 def _parquet_schema(source: FilesSource, file: LandedFile) -> str:
     store, path = filesystem(file.path)
-    with store.open_input_file(path) as stream: return str(parquet.read_schema(stream).remove_metadata())
+    with store.open_input_file(path) as stream: schema = parquet.read_schema(stream).remove_metadata()
+    _refuse_twice(schema.names)
+    return str(schema)
+
+def _refuse_twice(names: list[str]) -> None:
+    lower = [name.lower() for name in names]
+    if twice := sorted({name for name in names if lower.count(name.lower()) > 1}): raise ValueError(f"it has the same column twice, or names that differ by case only: {', '.join(twice)}")
 
 def _avro_schema(source: FilesSource, file: LandedFile) -> str:
     store, path = filesystem(file.path)
-    with store.open_input_stream(path, compression=None) as stream: return str(fastavro.reader(stream).writer_schema)
+    with store.open_input_stream(path, compression=None) as stream: schema = fastavro.reader(stream).writer_schema
+    if isinstance(schema, dict): _refuse_twice([f["name"] for f in schema.get("fields", ())])
+    return str(schema)
+
+# %% ../nbs/31_landing.ipynb #8a754691
+_FIXED = {"text": {"value": "STRING"}, "binary": {"content": "BINARY"}}
+
+def declared_types(source: FilesSource) -> dict[str, str]: # empty if the files are to say it
+    "The columns that the catalog gives a source"
+    return _FIXED.get(source.format) or (field_types(source.ddl) if source.ddl else {})
+
+def told_types(spark: SparkSession,
+               source: FilesSource,
+               inspection: Inspection,
+               types: dict[str, str], # the dataset's columns
+              ) -> dict[str, str]: # empty for formats whose files say nothing
+    "The columns that these files say they have"
+    told: dict[str, str] = {}
+    for says, files in inspection.groups.items():
+        if source.format == "csv" and says: here = {name: types.get(name, "STRING") for name in _csv_names(source, says)}
+        elif source.format in ("parquet", "avro"): here = types_of(_typed(spark, source, files[:1]))
+        else: continue
+        told |= {name: kind for name, kind in here.items() if name not in told} | {name: evolved({name: told[name]}, {name: kind})[0][name] for name, kind in here.items() if name in told}
+    return told
+
+def _typed(spark: SparkSession, source: FilesSource, files: list[LandedFile]) -> DataFrame:
+    return _reader(spark).format(source.format).options(**source.options).load(_escaped(files))
 
 # %% ../nbs/31_landing.ipynb #1d7785b2
 def _texts(spark: SparkSession, source: FilesSource, files: list[LandedFile], whole_files: bool = False) -> DataFrame:
@@ -107,58 +140,49 @@ def _texts(spark: SparkSession, source: FilesSource, files: list[LandedFile], wh
     if whole_files: text = F.ltrim(text, F.lit("\ufeff"))
     return reader.text(_escaped(files), wholetext=whole_files).select(text.alias("_text"), raw.alias("_raw"), *_origin())
 
-def _read_json(spark, source, header, files):
+def _read_json(spark, source, header, files, types, changes):
     from pyspark.sql import functions as F
-    return parse_json(_texts(spark, source, files).where(F.trim("_text") != ""), field_types(source.ddl), source.options)
+    return parse_json(_texts(spark, source, files).where(F.trim("_text") != ""), types, source.options, changes)
 
-def _read_json_array(spark, source, header, files):
+def _read_json_array(spark, source, header, files, types, changes):
     from pyspark.sql import functions as F
     elements = explode_array(_texts(spark, source, files, whole_files=True))
-    return parse_json(elements.withColumn("_raw", F.col("_text").cast("binary")), field_types(source.ddl), source.options)
+    return parse_json(elements.withColumn("_raw", F.col("_text").cast("binary")), types, source.options, changes)
 
-def _read_text(spark, source, header, files):
+def _read_text(spark, source, header, files, types, changes):
     from pyspark.sql import functions as F
     rows = _texts(spark, source, files).withColumnRenamed("_text", "value")
     bad = ~F.is_valid_utf8("value")
     return rows.withColumns({"_reason": F.when(bad, "invalid_encoding"), "_detail": F.when(bad, "the line is not UTF-8; set the option `encoding`")})
 
-def _read_binary(spark, source, header, files):
+def _read_binary(spark, source, header, files, types, changes):
     return _reader(spark).format("binaryFile").load(_escaped(files)).select("content", *_origin())
 
 # %% ../nbs/31_landing.ipynb #2917c830
-def _read_csv(spark, source, header, files):
+def _read_csv(spark, source, header, files, types, changes):
     from pyspark.sql import functions as F
-    types = field_types(source.ddl)
     names = _csv_names(source, header) if header else list(types)
     if source.options.get("multiLine", "false").lower() == "true": rows = _csv_documents(spark, source, csv_types(names, types), files)
     else: rows = _texts(spark, source, files).where((F.trim("_text") != "") & (F.ltrim("_text", F.lit("\ufeff")) != header))
     options = {key: value for key, value in source.options.items() if key not in ("header", "encoding", "multiLine")}
-    return parse_csv(rows, names, types, options)
+    return parse_csv(rows, names, types, options, changes)
 
 def _csv_documents(spark: SparkSession, source: FilesSource, types: dict[str, str], files: list[LandedFile]) -> DataFrame:
     from pyspark.sql import functions as F
-    schema = ", ".join(f"`{name}` {kind}" for name, kind in (types | {"_corrupt": "STRING"}).items())
-    read = (_reader(spark).schema(schema).options(**source.options).option("mode", "PERMISSIVE").option("columnNameOfCorruptRecord", "_corrupt").csv(_escaped(files)))
+    read = (_reader(spark).schema(ddl(types | {"_corrupt": "STRING"})).options(**source.options).option("mode", "PERMISSIVE").option("columnNameOfCorruptRecord", "_corrupt").csv(_escaped(files)))
     text = F.coalesce("_corrupt", F.lit(""))
     return read.select(F.struct(F.struct(*types, "_corrupt").alias("row")).alias("_parsed"), text.alias("_text"), text.cast("binary").alias("_raw"), *_origin())
 
 # %% ../nbs/31_landing.ipynb #2f12051f
-def conform(rows: DataFrame, # with the columns of a file
-            types: dict[str, str], # column → type of the dataset; empty: as the file has them
-           ) -> DataFrame: # the dataset's columns, and `_rescued_data`
-    "Columns of a file as columns of a dataset"
+def _read_typed(spark, source, schema, files, types, changes):
     from pyspark.sql import functions as F
-    names = [name for name in rows.columns if name not in ORIGIN]
-    if not types: return rows
-    fitted = {name: F.col(name).try_cast(kind) if name in names else F.lit(None).cast(kind) for name, kind in types.items()}
-    left = [F.when(fitted[n].isNull(), F.col(n)).alias(n) if n in types else F.col(n) for n in names]
-    rest = F.to_json(F.struct(*left)) if left else F.lit(None).cast("string")
-    rest = F.when(rest != "{}", rest)
-    return rows.select(*(column.alias(name) for name, column in fitted.items()), *ORIGIN, rest.alias("_rescued_data"))
-
-def _read_typed(spark, source, schema, files):
-    rows = _reader(spark).format(source.format).options(**source.options).load(_escaped(files)).select("*", *_origin())
-    return conform(rows, field_types(source.ddl) if source.ddl else {})
+    rows = _typed(spark, source, files)
+    have = {name: (F.col(f"`{name}`"), kind) for name, kind in types_of(rows).items()}
+    columns, rest, is_mismatch = fit(have, types, changes)
+    wrong = [F.when(columns[name].isNull() & value.isNotNull(), F.concat(F.lit(f"{name} is not {types[name]}: "), F.substring(value.cast("string"), 1, 80))) for name, (value, kind) in have.items() if types.get(name, kind) != kind]
+    return rows.select(*(column.alias(name) for name, column in columns.items()), *_origin(), rest.alias("_rescued_data"), F.when(is_mismatch, "schema_mismatch").alias("_reason"),
+                       F.when(is_mismatch, F.array_join(F.array_compact(F.array(*wrong)), "; ")).alias("_detail") if wrong else F.lit(None).cast("string").alias("_detail"),
+                       F.when(is_mismatch, F.to_json(F.struct(*(value.alias(name) for name, (value, _) in have.items()))).cast("binary")).alias("_raw"))
 
 # %% ../nbs/31_landing.ipynb #3ac04503
 _READERS = {"json": _read_json, "json_array": _read_json_array, "csv": _read_csv, "text": _read_text, "binary": _read_binary, "parquet": _read_typed, "avro": _read_typed}
@@ -167,12 +191,14 @@ RAW_LIMIT = 16 * 2**20 # bytes of an unreadable file kept in the quarantine
 def read_files(spark: SparkSession,
                source: FilesSource, # what the catalog says
                inspection: Inspection, # which files, by `inspect_files`
+               types: dict[str, str], # the dataset's columns
+               changes: Changes = Changes(),
               ) -> DataFrame: # the dataset's columns, `_source_*`, `_rescued_data`, `_reason`, `_detail`, `_raw`
     "The rows of landed files, good and bad"
-    frames = [_complete(_READERS[source.format](spark, source, says, files)) for says, files in inspection.groups.items()]
+    frames = [_complete(_READERS[source.format](spark, source, says, files, types, changes)) for says, files in inspection.groups.items()]
     broken = defaultdict(list)
     for file, why in inspection.unreadable.items(): broken[why].append(file)
-    frames += [_file_rows(spark, source, files, why) for why, files in broken.items()]
+    frames += [_file_rows(spark, types, files, why) for why, files in broken.items()]
     rows, *more = frames
     for frame in more: rows = rows.unionByName(frame, allowMissingColumns=True)
     return rows
@@ -184,9 +210,8 @@ def _complete(rows: DataFrame) -> DataFrame:
     raw = F.when(F.col("_reason").isNotNull(), F.col("_raw")) if "_raw" in rows.columns else F.lit(None).cast("binary")
     return rows.select("*", *absent).withColumn("_raw", raw)
 
-def _file_rows(spark: SparkSession, source: FilesSource, files: list[LandedFile], why: str) -> DataFrame:
+def _file_rows(spark: SparkSession, types: dict[str, str], files: list[LandedFile], why: str) -> DataFrame:
     from pyspark.sql import functions as F
-    types = field_types(source.ddl) if source.ddl else {"text": {"value": "STRING"}, "binary": {"content": "BINARY"}}.get(source.format, {})
     if why == EMPTY: rows = _empty_rows(spark, files)
     else: rows = _reader(spark).format("binaryFile").load(_escaped(files)).select(F.when(F.col("length") <= RAW_LIMIT, F.col("content")).alias("_raw"), *_origin())
     return rows.select(*(F.lit(None).cast(kind).alias(name) for name, kind in types.items()), *ORIGIN, F.lit(None).cast("string").alias("_rescued_data"),
@@ -207,16 +232,17 @@ def is_file_fault(error: Exception) -> bool:
 def find_unreadable(spark: SparkSession,
                     source: FilesSource,
                     files: list[LandedFile], # reading all of them failed
+                    types: dict[str, str], # the dataset's columns
                    ) -> dict[LandedFile, str]: # file → why
     "Which of these files Spark cannot read to their end"
     inspection = inspect_files(source, files)
     if not inspection.groups: return inspection.unreadable
-    try: read_files(spark, source, inspection).write.format("noop").mode("overwrite").save()
+    try: read_files(spark, source, inspection, types).write.format("noop").mode("overwrite").save()
     except Exception as error:
         if not is_file_fault(error): raise
         if len(files) == 1: return {files[0]: f"Spark cannot read it to its end: {_cause(error)}"}
         middle = len(files) // 2
-        return find_unreadable(spark, source, files[:middle]) | find_unreadable(spark, source, files[middle:])
+        return find_unreadable(spark, source, files[:middle], types) | find_unreadable(spark, source, files[middle:], types)
     return inspection.unreadable
 
 def _cause(error: Exception) -> str:

@@ -5,63 +5,124 @@
 # %% ../nbs/22_records.ipynb #ea7cfd80
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING
 
-import sqlglot
-from sqlglot import exp
+from .schemas import ddl, element_type, field_types, struct_fields, type_name, wider_types
 
 if TYPE_CHECKING: from pyspark.sql import Column, DataFrame
 
 # %% auto #0
-__all__ = ['OUTCOME', 'field_types', 'parse_json', 'explode_array', 'csv_types', 'parse_csv']
+__all__ = ['OUTCOME', 'SCHEMA_CHANGED', 'Changes', 'parse_json', 'explode_array', 'csv_types', 'parse_csv', 'types_of', 'fit',
+           'found_types']
 
 # %% ../nbs/22_records.ipynb #c8bad6cd
 OUTCOME = ("_rescued_data", "_reason", "_detail") # what parsing adds to a row
+SCHEMA_CHANGED = "MOTOR_INGESTA_SCHEMA_CHANGED" # stands in the error of a write that met a change
 
-def field_types(ddl: str, # Spark DDL, as a catalog holds it
-               ) -> dict[str, str]: # column → type, in order
-    "The columns of a schema, told apart without Spark"
-    columns = sqlglot.parse_one(f"CREATE TABLE t ({ddl})", dialect="databricks").this.expressions
-    return {c.name: c.args["kind"].sql(dialect="databricks") for c in columns if isinstance(c, exp.ColumnDef)}
+@dataclass(frozen=True)
+class Changes:
+    "What to do about a schema that changed"
+    mode: str = "rescue" # rescue, evolve, fail or ignore
+    refused: frozenset[str] = frozenset() # evolve: columns that could not grow, and are rescued without further ado
 
-# %% ../nbs/22_records.ipynb #d85081a4
-def _ddl(types: dict[str, str]) -> str: return ", ".join(f"`{name}` {kind}" for name, kind in types.items())
+    @property
+    def keeps_misfits(self) -> bool: return self.mode in ("rescue", "evolve")
 
+    def surprises(self, unknown: Column, misfits: Column, types: dict[str, str]) -> Column | None: # array<string>; None if nothing is a surprise
+        "The columns of a row that must be settled before it is written"
+        from pyspark.sql import functions as F
+        if self.mode == "fail": return unknown
+        if self.mode != "evolve": return None
+        growing = [name for name, kind in types.items() if wider_types(kind)]
+        return F.array_except(F.concat(unknown, F.array_intersect(misfits, _strings(growing))), _strings(self.refused))
+
+def _strings(names) -> Column:
+    from pyspark.sql import functions as F
+    return F.array(*map(F.lit, names)) if names else F.array().cast("array<string>")
+
+# %% ../nbs/22_records.ipynb #9c7e0542
 def _once(rows: DataFrame, parsed: Column) -> DataFrame:
     "`parsed` as the column `_parsed`, computed once a row whatever looks at it later"
     from pyspark.sql import functions as F
     return rows.select("*", F.explode(F.array(parsed)).alias("_parsed"))
 
-def _misfits(types: dict[str, str], text_of) -> Column:
-    "The columns whose text is there while their value is not, as a sentence"
+def _misfits(types: dict[str, str], text_of) -> Column: # array<string>
+    "The columns whose text is there while their value is not"
     from pyspark.sql import functions as F
-    found = [F.when(F.col("_parsed.row")[name].isNull(), F.concat(F.lit(f"{name} is not {kind}: "), F.substring(text_of(name), 1, 80))) for name, kind in types.items() if kind != "STRING"]
-    return F.array_join(F.array_compact(F.array(*found)), "; ")
+    found = [F.when(F.col("_parsed.row")[name].isNull() & text_of(name).isNotNull(), name) for name, kind in types.items() if kind != "STRING"]
+    return F.array_compact(F.array(*found)) if found else _strings(())
 
-# %% ../nbs/22_records.ipynb #afecc066
+def _misfits_told(types: dict[str, str], text_of) -> Column:
+    "The same as a sentence"
+    from pyspark.sql import functions as F
+    told = [F.when(F.col("_parsed.row")[name].isNull(), F.concat(F.lit(f"{name} is not {kind}: "), F.substring(text_of(name), 1, 80))) for name, kind in types.items() if kind != "STRING"]
+    return F.array_join(F.array_compact(F.array(*told)), "; ")
+
+def _has_more(value: Column, kind: str) -> Column: # boolean
+    "Whether a variant has fields that the structures of its type lack"
+    from pyspark.sql import functions as F
+    if (element := element_type(kind)) and "STRUCT<" in kind:
+        return F.coalesce(F.exists(F.try_variant_get(value, "$", "ARRAY<VARIANT>"), lambda item: _has_more(item, element)), F.lit(False))
+    if (fields := struct_fields(kind)) is None: return F.lit(False)
+    found = F.try_variant_get(value, "$", "MAP<STRING, VARIANT>")
+    more = F.coalesce(F.size(F.array_except(F.map_keys(found), _strings(fields))) > 0, F.lit(False))
+    for name, inner in fields.items():
+        if "STRUCT<" in inner: more = more | _has_more(F.try_element_at(found, F.lit(name)), inner)
+    return more
+
+# %% ../nbs/22_records.ipynb #81bcd6fc
 def parse_json(rows: DataFrame, # with `_text`: one JSON object each
                types: dict[str, str], # column → type
                options: dict[str, str] | None = None, # Spark's JSON options, such as timestampFormat
+               changes: Changes = Changes(),
               ) -> DataFrame: # without `_text`, with the columns and `OUTCOME`
-    "JSON objects to columns. Reasons: `invalid_encoding`, `malformed_json`, `schema_mismatch`"
+    "JSON objects to columns. Reasons: `invalid_encoding`, `malformed_json`, `duplicate_key`, `schema_mismatch`"
     from pyspark.sql import functions as F
-    text, row = F.col("_text"), F.col("_parsed.row")
-    record = F.from_json(text, f"{_ddl(types)}, `_corrupt` STRING", {**(options or {}), "mode": "PERMISSIVE", "columnNameOfCorruptRecord": "_corrupt"})
-    unknown = F.array_except(F.json_object_keys(text), F.array(*map(F.lit, types)))
-    rows = _once(rows, F.struct(record.alias("row"), unknown.alias("unknown")))
+    text, row, keys = F.col("_text"), F.col("_parsed.row"), F.col("_parsed.keys")
+    record = F.from_json(text, f"{ddl(types)}, `_corrupt` STRING", {**(options or {}), "mode": "PERMISSIVE", "columnNameOfCorruptRecord": "_corrupt"})
+    nested = {name: kind for name, kind in types.items() if "STRUCT<" in kind and not kind.startswith("MAP<")}
+    parts = [record.alias("row"), F.json_object_keys(text).alias("keys")]
+    if nested:
+        loose = F.from_json(text, ddl(dict.fromkeys(nested, "VARIANT")))
+        parts.append(F.array_compact(F.array(*(F.when(_has_more(loose[name], kind), name) for name, kind in nested.items()))).alias("deep"))
+    rows = _once(rows, F.struct(*parts))
 
+    is_object, is_corrupt = keys.isNotNull(), row["_corrupt"].isNotNull()
     closes_at_end = F.locate("}", text) == F.length(F.rtrim(text)) # the quick look, which a flat object passes
     is_one = closes_at_end | (F.json_array_length(F.concat(F.lit("["), text, F.lit("]"))) == 1)
-    rest = F.to_json(F.map_filter(F.from_json(text, "map<string, variant>"), lambda key, _: F.array_contains("_parsed.unknown", key)))
-    is_object = F.col("_parsed.unknown").isNotNull()
+    texts = F.from_json(text, "map<string,string>")
+    text_of = lambda name: F.try_element_at(texts, F.lit(name))
+    unknown = F.array_except(keys, _strings(types))
+    if nested: unknown = F.concat(unknown, F.col("_parsed.deep"))
+    misfits = F.when(is_corrupt & is_object, _misfits(types, text_of)).otherwise(_strings(()))
+    if nested: misfits = F.when(is_corrupt & (F.size(misfits) == 0), _strings(nested)).otherwise(misfits) # the misfit is inside
+    lost = F.concat(unknown, misfits) if changes.keeps_misfits else unknown
+    is_mismatch = is_corrupt & (F.size(misfits) == 0) if changes.keeps_misfits else is_corrupt
+
     reason = (F.when(~F.is_valid_utf8(text), "invalid_encoding")
-               .when(row["_corrupt"].isNotNull(), F.when(is_object, "schema_mismatch").otherwise("malformed_json"))
-               .when(~is_object | ~F.coalesce(is_one, F.lit(False)), "malformed_json"))
+               .when(~is_object | ~F.coalesce(is_one, F.lit(False)), "malformed_json")
+               .when(F.size(keys) > F.size(F.array_distinct(keys)), "duplicate_key")
+               .when(is_mismatch, "schema_mismatch"))
+    says_something = lambda key: ~F.coalesce(F.try_element_at(texts, key), F.lit("[]")).isin("[]", "{}") # null and empty have no type yet
+    reason = _unless_surprised(reason, changes.surprises(F.when(F.size(unknown) > 0, F.filter(unknown, says_something)).otherwise(unknown), misfits, types))
     detail = (F.when(F.col("_reason") == "invalid_encoding", "the text is not UTF-8; if the source writes another encoding, set the option `encoding`")
                .when(F.col("_reason") == "malformed_json", F.concat(F.lit("not one JSON object: "), F.substring(text, 1, 80)))
-               .when(F.col("_reason") == "schema_mismatch", _misfits(types, lambda name: F.get_json_object(text, f"$['{name}']"))))
-    return (rows.withColumns({"_rescued_data": F.when(F.size("_parsed.unknown") > 0, rest), "_reason": reason}).withColumn("_detail", detail)
+               .when(F.col("_reason") == "duplicate_key", F.concat(F.lit("a key stands twice: "), F.array_join(keys, ", ")))
+               .when(F.col("_reason") == "schema_mismatch", _misfits_told(types, text_of)))
+    rest = F.to_json(F.map_filter(F.from_json(text, "map<string, variant>"), lambda key, _: F.array_contains(lost, key)))
+    has_rest = (F.size(unknown) > 0) | is_corrupt if changes.keeps_misfits else F.size(unknown) > 0
+    rescued = F.lit(None).cast("string") if changes.mode == "ignore" else F.when(F.col("_reason").isNull() & has_rest, rest)
+    return (rows.withColumn("_reason", reason).withColumns({"_rescued_data": rescued, "_detail": detail})
                 .withColumns({name: row[name] for name in types}).drop("_text", "_parsed"))
+
+def _unless_surprised(reason: Column, surprises: Column | None) -> Column:
+    "The reason; an error where a readable row is a surprise"
+    from pyspark.sql import functions as F
+    if surprises is None: return reason
+    return F.when(reason.isNotNull(), reason).when(F.size(surprises) > 0, F.raise_error(F.concat(F.lit(f"{SCHEMA_CHANGED}: "), F.array_join(surprises, ", "))))
 
 # %% ../nbs/22_records.ipynb #ef0e6368
 def explode_array(rows: DataFrame, # with `_text`: a whole document
@@ -81,20 +142,97 @@ def parse_csv(rows: DataFrame, # with `_text`: one record each; or, parsed by th
               header: list[str], # the columns of these texts, in their order
               types: dict[str, str], # column → type of the dataset
               options: dict[str, str] | None = None, # Spark's CSV options, such as sep and timestampFormat
+              changes: Changes = Changes(),
              ) -> DataFrame: # without `_text`, with the columns and `OUTCOME`
     "CSV records to columns. Reasons: `invalid_encoding`, `malformed_csv`, `schema_mismatch`"
     from pyspark.sql import functions as F
     text, row = F.col("_text"), F.col("_parsed.row")
     permissive = {**(options or {}), "mode": "PERMISSIVE", "columnNameOfCorruptRecord": "_corrupt"}
-    parse = lambda kinds: F.from_csv(text, f"{_ddl(kinds)}, `_corrupt` STRING", permissive)
+    parse = lambda kinds: F.from_csv(text, f"{ddl(kinds)}, `_corrupt` STRING", permissive)
     if "_parsed" not in rows.columns: rows = _once(rows, F.struct(parse(csv_types(header, types)).alias("row")))
-    plain = parse({name: "STRING" for name in header})
-    extra = [row[name].alias(name) for name in header if name not in types]
-    rest = F.when(F.coalesce(*extra).isNotNull(), F.to_json(F.struct(*extra))) if extra else F.lit(None).cast("string")
-    reason = (F.when(~F.is_valid_utf8(text), "invalid_encoding")
-               .when(row["_corrupt"].isNotNull(), F.when(plain["_corrupt"].isNull(), "schema_mismatch").otherwise("malformed_csv")))
+    plain, known = parse({name: "STRING" for name in header}), {name: kind for name, kind in types.items() if name in header}
+    is_corrupt = row["_corrupt"].isNotNull()
+    is_malformed = is_corrupt & plain["_corrupt"].isNotNull()
+    misfits = F.when(is_corrupt & ~is_malformed, _misfits(known, lambda name: plain[name])).otherwise(_strings(()))
+    is_mismatch = is_corrupt & (F.size(misfits) == 0) if changes.keeps_misfits else is_corrupt
+
+    reason = F.when(~F.is_valid_utf8(text), "invalid_encoding").when(is_malformed, "malformed_csv").when(is_mismatch, "schema_mismatch")
+    reason = _unless_surprised(reason, changes.surprises(_strings(()), misfits, known))
     detail = (F.when(F.col("_reason") == "invalid_encoding", "the text is not UTF-8; if the source writes another encoding, set the option `encoding`")
-               .when(F.col("_reason") == "malformed_csv", f"the header has {len(header)} columns ({', '.join(header)}), this line has more or fewer")
-               .when(F.col("_reason") == "schema_mismatch", _misfits({n: k for n, k in types.items() if n in header}, lambda name: plain[name])))
+               .when(F.col("_reason") == "malformed_csv", f"the header has {len(header)} columns ({', '.join(header)[:500]}), this line has more or fewer")
+               .when(F.col("_reason") == "schema_mismatch", _misfits_told(known, lambda name: plain[name])))
+    lost = [row[name].alias(name) for name in header if name not in types]
+    if changes.keeps_misfits: lost += [F.when(F.array_contains(misfits, name), plain[name]).alias(name) for name, kind in known.items() if kind != "STRING"]
+    rest = F.to_json(F.struct(*lost)) if lost and changes.mode != "ignore" else F.lit(None).cast("string")
     columns = {name: row[name] if name in header else F.lit(None).cast(kind) for name, kind in types.items()}
-    return rows.withColumns({"_rescued_data": rest, "_reason": reason}).withColumn("_detail", detail).withColumns(columns).drop("_text", "_parsed")
+    return rows.withColumn("_reason", reason).withColumns({"_rescued_data": F.when(F.col("_reason").isNull() & (rest != "{}"), rest), "_detail": detail}).withColumns(columns).drop("_text", "_parsed")
+
+# %% ../nbs/22_records.ipynb #9a61ce2d
+def types_of(rows: DataFrame) -> dict[str, str]:
+    "The columns of a DataFrame, as a schema"
+    return {field.name: type_name(field.dataType.jsonValue()) for field in rows.schema}
+
+_NUMBER = re.compile(r"TINYINT|SMALLINT|INT|BIGINT|FLOAT|DOUBLE|DECIMAL\(.*\)")
+_NESTED = re.compile(r"STRUCT|ARRAY|MAP|VARIANT")
+
+def _converted(column: Column, have: str, want: str) -> tuple[Column, Column]: # (the value, whether nothing was lost)
+    from pyspark.sql import functions as F
+    nothing_lost = lambda fitted, same: column.isNull() | F.coalesce(same, F.lit(False))
+    if have == want: return column, F.lit(True)
+    if (mine := struct_fields(want)) is not None and (theirs := struct_fields(have)) is not None:
+        parts = {name: _converted(column[name], theirs[name], kind) if name in theirs else (F.lit(None).cast(kind), F.lit(True)) for name, kind in mine.items()}
+        whole = [kept for _, kept in parts.values()] + [column[name].isNull() for name in theirs if name not in mine]
+        fitted = F.when(column.isNotNull(), F.struct(*(part.alias(name) for name, (part, _) in parts.items())))
+        return fitted, nothing_lost(fitted, reduce(lambda a, b: a & b, whole, F.lit(True)))
+    if (mine := element_type(want)) and (theirs := element_type(have)):
+        return F.transform(column, lambda item: _converted(item, theirs, mine)[0]), nothing_lost(column, F.forall(column, lambda item: _converted(item, theirs, mine)[1]))
+    if _NESTED.match(have) or _NESTED.match(want): return F.lit(None).cast(want), column.isNull()
+    if want == "STRING": return column.cast("string"), F.is_valid_utf8(column.cast("string")) if have == "BINARY" else F.lit(True)
+    if have == "STRING": fitted = column.try_cast(want); return fitted, nothing_lost(fitted, fitted.isNotNull())
+    if _NUMBER.fullmatch(have) and _NUMBER.fullmatch(want): fitted = column.try_cast(want); return fitted, nothing_lost(fitted, fitted.try_cast(have) == column)
+    fitted = column.cast("string").try_cast(want)
+    return fitted, nothing_lost(fitted, fitted.cast("string") == column.cast("string"))
+
+# %% ../nbs/22_records.ipynb #1203dbb8
+def fit(have: dict[str, tuple[Column, str]], # column → (value, type), as the data has them
+        types: dict[str, str], # the dataset's columns
+        changes: Changes,
+       ) -> tuple[dict[str, Column], Column, Column]: # the dataset's columns; what does not fit, as JSON or null; whether the row is a `schema_mismatch`
+    "Typed values as columns of a dataset"
+    from pyspark.sql import functions as F
+    columns, lost, is_mismatch = {}, [], F.lit(False)
+    for name, want in types.items():
+        if name not in have: columns[name] = F.lit(None).cast(want); continue
+        value, kind = have[name]
+        fitted, kept = _converted(value, kind, want)
+        columns[name] = F.when(kept, fitted) if not _NESTED.match(want) else fitted
+        if kind == want: continue
+        if changes.keeps_misfits: lost.append(F.when(~kept, value).alias(name))
+        else: is_mismatch = is_mismatch | ~kept
+    lost += [value.alias(name) for name, (value, _) in have.items() if name not in types]
+    if not lost or changes.mode == "ignore": return columns, F.lit(None).cast("string"), is_mismatch
+    rest = F.to_json(F.struct(*lost))
+    return columns, F.when(rest != "{}", rest), is_mismatch
+
+# %% ../nbs/22_records.ipynb #3e1c19ba
+def found_types(rows: DataFrame, # as parsed with `Changes("rescue")`
+                types: dict[str, str], # the dataset's columns
+               ) -> tuple[dict[str, str], dict[str, str]]: # (types of what is rescued, wider types that would do), by column
+    "What rescued rows say about the schema"
+    from pyspark.sql import functions as F
+    rescued = rows.where("_rescued_data IS NOT NULL").select("_rescued_data")
+    kind = rescued.agg(F.schema_of_variant_agg(F.try_parse_json("_rescued_data"))).first()[0]
+    found = {name: _plain_type(kind) for name, kind in (struct_fields((kind or "VOID").replace("OBJECT<", "STRUCT<")) or {}).items()}
+    value = lambda name: F.try_element_at(F.from_json("_rescued_data", "map<string,string>"), F.lit(name))
+    tests = {(name, wider): F.bool_and(F.when(value(name).isNotNull(), value(name).try_cast(wider).isNotNull())) for name in found if name in types for wider in wider_types(types[name])}
+    if not tests: return found, {}
+    passed = rescued.agg(*(test.alias(f"{i}") for i, test in enumerate(tests.values()))).first()
+    wider = {}
+    for (name, kind), fits in zip(tests, passed):
+        if fits: wider.setdefault(name, kind)
+    return found, wider
+
+def _plain_type(kind: str) -> str:
+    "A type as JSON suggests it, as a type for a column: DOUBLE for any number with a fraction, STRING for a mixture"
+    kind = re.sub(r"DECIMAL\(\d+, \d+\)", "DOUBLE", kind)
+    return re.sub(r"\bVARIANT\b", "STRING", kind).replace("STRUCT<>", "VOID")

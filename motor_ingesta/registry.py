@@ -5,6 +5,8 @@
 # %% ../nbs/30_registry.ipynb #1469b6e0
 from __future__ import annotations
 
+import re
+
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
@@ -12,11 +14,15 @@ from .catalog import RegistryConnection
 from .errors import MotorIngestaError
 
 # %% auto #0
-__all__ = ['RegistryUnavailable', 'SchemaUnknown', 'Registry']
+__all__ = ['RegistryUnavailable', 'RegistrySilent', 'SchemaUnknown', 'Registry']
 
 # %% ../nbs/30_registry.ipynb #9b0ec577
 class RegistryUnavailable(MotorIngestaError):
     "The registry does not answer, or refuses us"
+
+class RegistrySilent(RegistryUnavailable):
+    "The registry does not answer now"
+    transient = True
 
 class SchemaUnknown(MotorIngestaError):
     "The registry has no such subject or schema id"
@@ -29,7 +35,7 @@ class Registry:
                  connection: RegistryConnection,
                  **secrets, # `secrets`, as `resolve` takes it
                 ):
-        self.url = connection.url
+        self.url = re.sub(r"//[^/@]*@", "//", connection.url) # for errors: without what somebody put before an @
         self._client = SchemaRegistryClient({"timeout": 10, "max.retries": 3} | connection.client_config(**secrets))
 
     def schema(self, schema_id: int) -> str: # Avro schema, JSON
@@ -56,7 +62,8 @@ class Registry:
         try: return call(*arguments)
         except SchemaRegistryError as e:
             if e.error_code in _NOT_FOUND or e.http_status_code == 404: raise SchemaUnknown(f"the registry {self.url} does not know {of}") from None
-            fix = "check basic_auth_user_info" if e.http_status_code in (401, 403) else "try again; see the registry's log"
-            raise RegistryUnavailable(f"the registry {self.url} refused to tell {of}: HTTP {e.http_status_code}, {e.error_message}", fix=fix) from None
+            if e.http_status_code in (401, 403): raise RegistryUnavailable(f"the registry {self.url} refused us: HTTP {e.http_status_code}", fix="check basic_auth_user_info of the catalog's connections") from None
+            kind = RegistrySilent if e.http_status_code >= 500 or e.http_status_code == 429 else RegistryUnavailable
+            raise kind(f"the registry {self.url} refused to tell {of}: HTTP {e.http_status_code}, {e.error_message}", fix="try again; see the registry's log") from None
         except Exception as e: # the client's HTTP library has changed between versions, and with it the class of its errors
-            raise RegistryUnavailable(f"the registry {self.url} does not answer: {type(e).__name__}: {e}", fix="is it running, and is the URL right? Locally: motor-ingesta services status") from None
+            raise RegistrySilent(f"the registry {self.url} does not answer: {type(e).__name__}: {e}", fix="is it running, and is the URL right? Locally: motor-ingesta services status") from None

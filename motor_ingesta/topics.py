@@ -8,25 +8,35 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import TYPE_CHECKING
 
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from .catalog import KafkaConnection, KafkaSource, resolve
 from .errors import MotorIngestaError
-from .records import field_types, parse_json
+from .records import SCHEMA_CHANGED, Changes, fit, parse_json, types_of
+from .schemas import field_types
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
     from pyspark.sql import Column, DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['KafkaUnavailable', 'OffsetPlan', 'plan_offsets', 'read_records', 'decode_avro', 'decode']
+__all__ = ['KafkaUnavailable', 'TopicRemade', 'KafkaSilent', 'OffsetPlan', 'partition_edges', 'plan_offsets', 'read_records',
+           'avro_types', 'AvroReader', 'reader_hints', 'decode_avro', 'declared_types', 'decode', 'decode_values']
 
 # %% ../nbs/40_topics.ipynb #306c8847
 class KafkaUnavailable(MotorIngestaError):
     "Kafka does not answer, refuses us, or a topic is not there"
+
+class TopicRemade(MotorIngestaError):
+    "A topic ends before the position that was read already"
+
+class KafkaSilent(KafkaUnavailable):
+    "Kafka does not answer now"
+    transient = True
 
 @dataclass
 class OffsetPlan:
@@ -35,14 +45,20 @@ class OffsetPlan:
     pending: int # records there are to read, in this batch and after it
     gaps: list[str] = field(default_factory=list) # a sentence for each range that retention removed unread
 
-def _admin(connection: KafkaConnection, secrets: dict) -> AdminClient:
-    return AdminClient(connection.client_config(**secrets) | {"socket.timeout.ms": 10_000, "log_level": 0, "error_cb": lambda error: None})
+def _admin(connection: KafkaConnection, secrets: dict, errors: list[KafkaError]) -> AdminClient:
+    "A client that keeps what goes wrong behind the scenes in `errors`"
+    return AdminClient(connection.client_config(**secrets) | {"socket.timeout.ms": 10_000, "log_level": 0, "error_cb": errors.append})
 
-def _partitions(admin: AdminClient, connection: KafkaConnection, source: KafkaSource) -> list[TopicPartition]:
+def _silent(connection: KafkaConnection, error: KafkaException, errors: list[KafkaError]) -> KafkaUnavailable:
+    "What a person can do about a Kafka that does not answer; the reason is often in an earlier error than the time-out"
+    refused = next((e for e in errors if e.code() in (KafkaError._AUTHENTICATION, KafkaError._SSL)), None)
+    if refused: return KafkaUnavailable(f"Kafka at {connection.bootstrap_servers} refused us: {refused.str()}", fix="check sasl_username, sasl_password, security_protocol and ssl.ca.location of the catalog's connections")
+    return KafkaSilent(f"Kafka at {connection.bootstrap_servers} does not answer: {error.args[0].str()}", fix="is it running, and is the address right? Locally: motor-ingesta services status")
+
+def _partitions(admin: AdminClient, connection: KafkaConnection, source: KafkaSource, errors: list[KafkaError]) -> list[TopicPartition]:
     "The partitions of the source's topics"
     try: there = {name: topic for name, topic in admin.list_topics(timeout=15).topics.items() if not name.startswith("__")}
-    except KafkaException as e:
-        raise KafkaUnavailable(f"Kafka at {connection.bootstrap_servers} does not answer: {e.args[0].str()}", fix="is it running, and are the credentials right? Locally: motor-ingesta services status") from None
+    except KafkaException as e: raise _silent(connection, e, errors) from None
     wanted = [name for name in there if re.fullmatch(source.topic_pattern, name)] if source.topic_pattern else source.topics or [source.topic]
     if missing := [name for name in wanted if name not in there]:
         raise KafkaUnavailable(f"Kafka at {connection.bootstrap_servers} has no topic {', '.join(missing)}", fix="create it, or correct the topic in the catalog")
@@ -52,6 +68,15 @@ def _edges(admin: AdminClient, partitions: list[TopicPartition], spec: OffsetSpe
     asked = admin.list_offsets({p: spec for p in partitions}, request_timeout=15)
     return {(p.topic, p.partition): result.result(20).offset for p, result in asked.items()}
 
+def partition_edges(connection: KafkaConnection, source: KafkaSource, **secrets) -> tuple[dict[tuple[str, int], int], dict[tuple[str, int], int]]: # (topic, partition) → offset
+    "Where the partitions of a source begin and end now"
+    errors: list[KafkaError] = []
+    admin = _admin(connection, secrets, errors)
+    partitions = _partitions(admin, connection, source, errors)
+    if not partitions: return {}, {}
+    try: return _edges(admin, partitions, OffsetSpec.earliest()), _edges(admin, partitions, OffsetSpec.latest())
+    except KafkaException as e: raise _silent(connection, e, errors) from None
+
 # %% ../nbs/40_topics.ipynb #8018c925
 def plan_offsets(connection: KafkaConnection,
                  source: KafkaSource, # which topics
@@ -59,18 +84,16 @@ def plan_offsets(connection: KafkaConnection,
                  **secrets, # `secrets`, as `resolve` takes it
                 ) -> OffsetPlan:
     "The next micro-batch, at most `source.max_records_per_batch` records"
-    admin = _admin(connection, secrets)
-    partitions = _partitions(admin, connection, source)
-    if not partitions: return OffsetPlan({}, 0)
-    low, high = (_edges(admin, partitions, spec) for spec in (OffsetSpec.earliest(), OffsetSpec.latest()))
+    low, high = partition_edges(connection, source, **secrets)
+    if not low: return OffsetPlan({}, 0)
     first_run_starts = low if source.starting_offsets == "earliest" or positions else high
     ranges, gaps = {}, []
     for at in low:
         topic, partition = at
         start = positions.get(topic, {}).get(str(partition), first_run_starts[at])
         if start > high[at]:
-            raise KafkaUnavailable(f"{topic}, partition {partition}, ends at offset {high[at]}, and the checkpoint is at {start}: the topic was made anew",
-                                   fix="remove the dataset's checkpoint folder to read the new topic from its beginning; bronze keeps what it has")
+            raise TopicRemade(f"{topic}, partition {partition}, ends at offset {high[at]}, and the checkpoint is at {start}: the topic was made anew",
+                              fix="give the new topic another name; or move the dataset's folders below bronze, quarantine and _checkpoints away, and it begins anew")
         if start < low[at]: gaps.append(f"{topic}, partition {partition}: offsets {start} to {low[at] - 1} were removed by retention before they were read")
         ranges[at] = [max(start, low[at]), high[at]]
     pending = sum(end - start for start, end in ranges.values())
@@ -100,66 +123,98 @@ def _avro(body: Column, writer: str, reader: str) -> Column:
     from pyspark.sql.avro.functions import from_avro
     return from_avro(body, writer, {"mode": "PERMISSIVE", "avroSchema": reader})
 
-def _marked(reader: str) -> str:
-    schema = json.loads(reader)
+def _marked(writer: str) -> str:
+    schema = json.loads(writer)
     return json.dumps(schema | {"fields": [*schema["fields"], {"name": _DECODED, "type": "boolean", "default": True}]})
 
-def _unread(body: Column, writer: str, reader: str) -> Column:
-    "What the writer wrote and the reader has no field for, as JSON"
+def avro_types(spark: SparkSession, schema: str) -> dict[str, str]: # column → type
+    "The columns that Spark makes of an Avro record"
     from pyspark.sql import functions as F
-    written, read = json.loads(writer), json.loads(reader)
-    known = {name for f in read["fields"] for name in (f["name"], *f.get("aliases", ()))}
-    extra = [f["name"] for f in written.get("fields", ()) if f["name"] not in known]
-    if not extra: return F.lit(None).cast("string")
-    row = _avro(body, writer, writer)
-    rest = F.to_json(F.struct(*(row[name].alias(name) for name in extra)))
-    return F.when(rest != "{}", rest)
+    return types_of(spark.range(0).select(_avro(F.lit(b""), schema, schema).alias("row")).select("row.*"))
 
 def _schema_id(value: Column) -> Column:
     from pyspark.sql import functions as F
     return F.conv(F.hex(F.substring(value, 2, 4)), 16, 10).cast("int")
 
 # %% ../nbs/40_topics.ipynb #2a9e4c2b
-def decode_avro(records: DataFrame, # with `value`
-                writers: dict[int, str], # schema id → writer's schema
-                reader: str, # the schema the rows should have
-               ) -> DataFrame: # the reader's fields, `_schema_id`, `_rescued_data`, `_reason`, `_detail`, and all columns of `records`
-    "Reasons: `null_value`, `truncated_message`, `bad_magic_byte`, `unknown_schema_id`, `undecodable_avro`"
+@dataclass(frozen=True)
+class AvroReader:
+    "How an Avro topic's records become rows"
+    types: dict[str, str] # the dataset's columns
+    writers: dict[int, tuple[str, dict[str, str]]] # schema id → (schema, its columns)
+    defaults: dict[str, object] = field(default_factory=dict) # column → what it is where the writer has no such field
+    aliases: dict[str, list[str]] = field(default_factory=dict) # column → other names it had
+    unsettled: frozenset[int] = frozenset() # ids whose schema must be settled before one of their records is written
+
+def reader_hints(schema: str | None) -> dict[str, dict]:
+    "Defaults and aliases that an Avro schema gives for its fields"
+    fields = json.loads(schema)["fields"] if schema else []
+    return {"defaults": {f["name"]: f["default"] for f in fields if isinstance(f.get("default"), (str, int, float, bool))}, "aliases": {f["name"]: f["aliases"] for f in fields if f.get("aliases")}}
+
+def _fitted(reader: AvroReader, row: Column, kinds: dict[str, str], changes: Changes) -> Column:
+    "A decoded record as a struct of the dataset's columns, `_rest`, `_mismatch`"
     from pyspark.sql import functions as F
-    value, row = F.col("value"), F.col("_parsed.row")
-    schema_id, body, marked = _schema_id(value), F.substring(value, 6, 2**31 - 1), _marked(reader)
-    framed = F.length(value) >= 5
+    known_as = {old: name for name, names in reader.aliases.items() for old in names if name not in kinds}
+    have = {known_as.get(name, name): (row[name], kind) for name, kind in kinds.items()}
+    columns, rest, is_mismatch = fit(have, reader.types, changes)
+    columns |= {name: F.lit(value).cast(reader.types[name]) for name, value in reader.defaults.items() if name not in have and name in reader.types}
+    return F.struct(*(column.cast(reader.types[name]).alias(name) for name, column in columns.items()), rest.alias("_rest"), is_mismatch.alias("_mismatch"))
+
+# %% ../nbs/40_topics.ipynb #f696fe13
+def decode_avro(records: DataFrame, # with `value`
+                reader: AvroReader,
+                changes: Changes = Changes(),
+               ) -> DataFrame: # the dataset's columns as `_field_<name>`, `_schema_id`, `_rescued_data`, `_reason`, `_detail`, and all columns of `records`
+    "Reasons: `null_value`, `truncated_message`, `bad_magic_byte`, `unknown_schema_id`, `undecodable_avro`, `schema_mismatch`"
+    from pyspark.sql import functions as F
+    value, framed = F.col("value"), F.length("value") >= 5
+    schema_id, body = _schema_id(value), F.substring(value, 6, 2**31 - 1)
     is_framed = framed & (F.substring(value, 1, 1) == F.lit(b"\x00"))
-    chosen = lambda decode: F.coalesce(F.lit(None), *(F.when(is_framed & (schema_id == i), decode(body, writer)) for i, writer in writers.items()))
-    parsed = [F.when(is_framed, schema_id).alias("id"), chosen(lambda body, writer: _unread(body, writer, reader)).cast("string").alias("rest")]
-    if writers: parsed.append(chosen(lambda body, writer: _avro(body, writer, marked)).alias("row"))
-    else: parsed.append(F.when(F.lit(False), _avro(body, reader, marked)).alias("row"))
-    rows = records.select("*", F.explode(F.array(F.struct(*parsed))).alias("_parsed"))
+    if reader.unsettled: schema_id = F.when(schema_id.isin(list(reader.unsettled)), F.raise_error(F.concat(F.lit(f"{SCHEMA_CHANGED}: schema "), schema_id))).otherwise(schema_id)
+    decoded = [F.when(is_framed & (schema_id == i), _avro(body, writer, _marked(writer))).alias(f"as_{i}") for i, (writer, _) in reader.writers.items()]
+    rows = records.select("*", F.explode(F.array(F.struct(F.when(is_framed, schema_id).alias("id"), *decoded))).alias("_parsed"))
+    found, is_one_of = F.col("_parsed.id"), lambda i: F.col(f"_parsed.as_{i}.{_DECODED}").isNotNull()
+    nothing = F.struct(*(F.lit(None).cast(kind).alias(name) for name, kind in reader.types.items()), F.lit(None).cast("string").alias("_rest"), F.lit(False).alias("_mismatch"))
+    fitted = reduce(lambda rest, i: F.when(is_one_of(i), _fitted(reader, F.col(f"_parsed.as_{i}"), reader.writers[i][1], changes)).otherwise(rest), reader.writers, nothing)
+    rows = rows.select("*", reduce(lambda a, b: a | b, map(is_one_of, reader.writers), F.lit(False)).alias("_is_decoded"), F.explode(F.array(fitted)).alias("_row"))
 
     reason = (F.when(value.isNull(), "null_value").when(~framed, "truncated_message").when(~is_framed, "bad_magic_byte")
-               .when(~F.col("_parsed.id").isin(list(writers)), "unknown_schema_id").when(row[_DECODED].isNull(), "undecodable_avro"))
+               .when(~found.isin(list(reader.writers)), "unknown_schema_id").when(~F.col("_is_decoded"), "undecodable_avro").when(F.col("_row._mismatch"), "schema_mismatch"))
     detail = (F.when(F.col("_reason") == "null_value", "the record has no value (a tombstone)")
                .when(F.col("_reason") == "truncated_message", F.concat(F.lit("the value has "), F.length(value), F.lit(" bytes; a magic byte and a schema id are five")))
                .when(F.col("_reason") == "bad_magic_byte", F.concat(F.lit("the first byte is 0x"), F.hex(F.substring(value, 1, 1)), F.lit(" instead of 0x00: not written by an Avro serializer of Confluent's form")))
-               .when(F.col("_reason") == "unknown_schema_id", F.concat(F.lit("the registry knows no schema with the id "), F.col("_parsed.id")))
-               .when(F.col("_reason") == "undecodable_avro", F.concat(F.lit("the bytes end early or do not fit the schema "), F.col("_parsed.id"))))
-    names = [f["name"] for f in json.loads(reader)["fields"]]
-    return (rows.withColumns({"_schema_id": F.col("_parsed.id"), "_rescued_data": F.col("_parsed.rest"), "_reason": reason}).withColumn("_detail", detail)
-                .withColumns({f"_field_{name}": row[name] for name in names}).drop("_parsed"))
+               .when(F.col("_reason") == "unknown_schema_id", F.concat(F.lit("the registry knows no schema with the id "), found))
+               .when(F.col("_reason") == "undecodable_avro", F.concat(F.lit("the bytes end early or do not fit the schema "), found))
+               .when(F.col("_reason") == "schema_mismatch", F.concat(F.lit("its values do not fit the dataset's columns; it was written with the schema "), found)))
+    return (rows.withColumns({"_schema_id": found, "_rescued_data": F.col("_row._rest"), "_reason": reason}).withColumn("_detail", detail)
+                .withColumns({f"_field_{name}": F.col("_row")[name] for name in reader.types}).drop("_parsed", "_row", "_is_decoded"))
 
 # %% ../nbs/40_topics.ipynb #52230da3
+_FIXED = {"string": {"value": "STRING"}, "binary": {"value": "BINARY"}}
+
+def declared_types(spark: SparkSession, source: KafkaSource) -> dict[str, str]: # empty if the registry is to say it
+    "The columns that the catalog gives a source"
+    if source.value.format == "avro": return avro_types(spark, source.value.reader_schema) if source.value.reader_schema else {}
+    return _FIXED.get(source.value.format) or field_types(source.value.ddl)
+
 def decode(records: DataFrame, # from `read_records`
            source: KafkaSource, # how keys and values are read
-           writers: dict[int, str] | None = None, # for Avro values: schema id → writer's schema
-           reader: str | None = None, # for Avro values: the schema the rows should have
-           key_writers: dict[int, str] | None = None, # for Avro keys
+           types: dict[str, str], # the dataset's columns
+           reader: AvroReader | None = None, # for Avro values
+           key_writers: dict[int, str] | None = None, # for Avro keys: schema id → schema
+           changes: Changes = Changes(),
           ) -> DataFrame: # data columns, the record's origin, `_schema_id`, `_rescued_data`, `_reason`, `_detail`, `_raw`
     "The rows of Kafka records, good and bad"
     from pyspark.sql import functions as F
     origin = [F.col(name).alias(f"_{name}") for name in ("topic", "partition", "offset", "timestamp")]
-    rows = records.select("value", *origin, _key(source, key_writers or {}).alias("_key"), F.col("headers").alias("_headers"))
-    if source.value.format == "avro": rows = _renamed(decode_avro(rows, writers, reader))
-    elif source.value.format == "json": rows = _json(rows, source)
+    return decode_values(records.select("value", *origin, _key(source, key_writers or {}).alias("_key"), F.col("headers").alias("_headers")), source, types, reader, changes)
+
+def decode_values(rows: DataFrame, # with `value` and the record's origin under its final names
+                  source: KafkaSource, types: dict[str, str], reader: AvroReader | None = None, changes: Changes = Changes()) -> DataFrame:
+    "The same, of records whose origin and key are read already"
+    from pyspark.sql import functions as F
+    if source.value.format == "avro": rows = _renamed(decode_avro(rows, reader, changes))
+    elif source.value.format == "json": rows = _json(rows, source, types, changes)
     else: rows = _plain(rows, source.value.format)
     return rows.withColumn("_raw", F.when(F.col("_reason").isNotNull(), F.col("_raw")))
 
@@ -177,10 +232,10 @@ def _renamed(rows: DataFrame) -> DataFrame:
     rest = [c for c in rows.columns if c not in data and c != "value"]
     return rows.select(*(F.col(f"`{c}`").alias(c.removeprefix("_field_")) for c in data), *rest, F.col("value").alias("_raw"))
 
-def _json(rows: DataFrame, source: KafkaSource) -> DataFrame:
+def _json(rows: DataFrame, source: KafkaSource, types: dict[str, str], changes: Changes) -> DataFrame:
     from pyspark.sql import functions as F
     texts = rows.withColumnsRenamed({"value": "_raw"}).withColumn("_text", F.col("_raw").cast("string"))
-    parsed = parse_json(texts, field_types(source.value.ddl), source.value.options)
+    parsed = parse_json(texts, types, source.value.options, changes)
     none = F.col("_raw").isNull()
     return parsed.withColumns({"_reason": F.when(none, "null_value").otherwise(F.col("_reason")), "_detail": F.when(none, "the record has no value (a tombstone)").otherwise(F.col("_detail"))})
 
