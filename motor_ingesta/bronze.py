@@ -18,12 +18,13 @@ from .schemas import widens
 if TYPE_CHECKING: from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['RECORD', 'Stamp', 'bronze_rows', 'quarantine_rows', 'create_table', 'grow_table', 'append', 'last_batch', 'Counts',
-           'write_good']
+__all__ = ['RECORD', 'REPLAYED', 'Stamp', 'bronze_rows', 'quarantine_rows', 'create_table', 'grow_table', 'append', 'last_batch',
+           'Counts', 'write_good']
 
 # %% ../nbs/50_bronze.ipynb #1a6fbbe2
 RECORD = ("_topic", "_partition", "_offset", "_timestamp", "_key", "_headers", "_schema_id") # where a Kafka row came from
 _FAULT = ("_reason", "_detail", "_raw")
+REPLAYED = {"_replayed_at": "TIMESTAMP", "_replayed_by": "STRING"} # on a quarantined row: when, and by which run, it came to bronze after all
 
 @dataclass(frozen=True)
 class Stamp:
@@ -40,7 +41,8 @@ def bronze_rows(rows: DataFrame, # as `landing` or `topics` give them
 
 def quarantine_rows(rows: DataFrame, stamp: Stamp) -> DataFrame:
     "The bad rows, with reason and raw bytes"
-    return _stamped(rows.where("_reason IS NOT NULL"), stamp, [], *_FAULT)
+    bad = rows.where("_reason IS NOT NULL").selectExpr("*", *(f"CAST(NULL AS {kind}) AS {name}" for name, kind in REPLAYED.items()))
+    return _stamped(bad, stamp, [], *_FAULT, *REPLAYED)
 
 def _stamped(rows: DataFrame, stamp: Stamp, data: list[str], *last: str) -> DataFrame:
     from pyspark.sql import functions as F

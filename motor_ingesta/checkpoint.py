@@ -11,10 +11,11 @@ import json
 import posixpath
 import uuid
 from collections import defaultdict
+from collections.abc import Container
 from dataclasses import asdict, dataclass, field, fields
 
 from .errors import MotorIngestaError
-from .lake import LandedFile, delete_file, list_files, read_bytes, write_bytes
+from .lake import LandedFile, delete_file, delete_folder, list_files, read_bytes, write_bytes
 
 # %% ../nbs/21_checkpoint.ipynb #8c20c15b
 @dataclass
@@ -92,14 +93,29 @@ class Checkpoint:
 
     def commit(self, batch: Batch, at: dt.datetime) -> None:
         "The batch is safely in its tables: remember its files and when they were taken, and close it"
-        for folder, files in _by_folder(batch.files).items():
-            entries = {posixpath.basename(f.path): [f.size, f.modified_ns, int(at.timestamp()), f.path not in batch.unreadable] for f in files}
-            self._write(self._ledger(folder), self.seen(folder) | entries)
+        self.remember(batch.files, at, batch.unreadable)
         starts = self._last_commit().get("starts", {})
         for topic, ranges in batch.offsets.items(): starts[topic] = {p: start for p, (start, _) in ranges.items()} | starts.get(topic, {})
         self._write(f"commits/{batch.id:09}", {"at": at.timestamp(), "positions": {t: {p: end for p, (_, end) in r.items()} for t, r in batch.offsets.items()}, "starts": starts})
         for kind in ("plans", "commits"):
             for number in self._numbers(kind)[:-_KEEP]: delete_file(f"{self.uri}/{kind}/{number:09}.json")
+
+    def remember(self, files: list[LandedFile], at: dt.datetime, unreadable: Container[str] = ()) -> None:
+        "These files, as they are, were ingested"
+        for folder, here in _by_folder(files).items():
+            entries = {posixpath.basename(f.path): [f.size, f.modified_ns, int(at.timestamp()), f.path not in unreadable] for f in here}
+            self._write(self._ledger(folder), self.seen(folder) | entries)
+
+    def forget(self) -> None:
+        "Make it a new checkpoint; the history of schemas stays"
+        for kind in ("plans", "commits", "seen", "replays"): delete_folder(f"{self.uri}/{kind}")
+        delete_file(f"{self.uri}/identity.json")
+
+    def replays(self) -> list[dict]: # oldest first: number, state (staged or done), run_id, at
+        "The replays there were"
+        return [self._read(f"replays/{n:09}") for n in self._numbers("replays")]
+
+    def note_replay(self, replay: dict) -> None: self._write(f"replays/{replay['number']:09}", replay)
 
     def seen(self, folder: str) -> dict[str, list]:
         "File name → [size, modified_ns, taken at (seconds since 1970), was readable] of what was ingested from one landing folder"

@@ -13,6 +13,7 @@ import sys
 import threading
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -26,9 +27,9 @@ from .errors import MotorIngestaError
 
 # %% auto #0
 __all__ = ['app', 'generate', 'services', 'Home', 'AsJson', 'CatalogFile', 'Seed', 'Start', 'Late', 'Duplicate', 'Corrupt',
-           'Missing', 'Null', 'SchemaV2', 'KafkaPort', 'RegistryPort', 'main', 'run', 'preview', 'validate',
-           'generate_files_', 'generate_events_', 'services_start', 'services_stop', 'services_status', 'doctor',
-           'demo']
+           'Missing', 'Null', 'SchemaV2', 'KafkaPort', 'RegistryPort', 'main', 'run', 'preview', 'audit', 'replay',
+           'recover', 'schemas', 'validate', 'generate_files_', 'generate_events_', 'services_start', 'services_stop',
+           'services_status', 'doctor', 'demo']
 
 # %% ../nbs/70_cli.ipynb #b5aecec0
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Files and Kafka events into bronze Delta tables.")
@@ -129,6 +130,58 @@ def _rows_table(title: str, rows) -> Table:
 def _cell(value) -> str:
     text = "" if value is None else f"{len(value):,} bytes: {bytes(value[:24])!r}" if isinstance(value, (bytes, bytearray)) else str(value)
     return text if len(text) <= 120 else text[:117] + "…"
+
+# %% ../nbs/70_cli.ipynb #8c1cecd6
+@app.command()
+def audit(datasets: Annotated[Optional[list[str]], typer.Argument(help="datasource/dataset or globs; all unless told")] = None, home: Home = Path("farmia"), catalog: CatalogFile = None,
+          everything: Annotated[bool, typer.Option("--all", help="look again at what was complete before")] = False, as_json: AsJson = False) -> None:
+    "Hold what the sources have against what the tables have; exit code 1 if a row is missing or there twice."
+    from motor_ingesta.engine import MotorIngesta
+    with _err().status("counting sources and tables"): report = MotorIngesta(home, catalog).audit(*(datasets or ()), everything=everything)
+    if as_json: print(json.dumps(report.to_dict()))
+    else: _show_audit(report)
+    raise typer.Exit(1 if report.difference else 0)
+
+def _show_audit(report) -> None:
+    table = Table(title=f"audit: difference {report.difference:,}", title_justify="left")
+    for name in ("dataset", "checked", "expected", "found", "missing", "twice", "pending"): table.add_column(name, justify="left" if name == "dataset" else "right")
+    for a in report: table.add_row(a.dataset, *(f"{n:,}" for n in (a.checked, a.expected, a.found, a.missing, a.twice, a.pending)))
+    _out().print(table)
+    for a in report:
+        for d in a.differences: _out().print(f"{a.dataset}: {d.where}: {d.expected:,} expected, {d.found:,} found", style="red", markup=False, highlight=False)
+        for note in a.notes: _err().print(f"{a.dataset}: {note}", style="yellow", markup=False, highlight=False)
+
+_day = lambda what: Annotated[Optional[datetime], typer.Option(formats=["%Y-%m-%d"], help=what)]
+
+@app.command()
+def replay(dataset: Annotated[str, typer.Argument(help="datasource/dataset")], home: Home = Path("farmia"), catalog: CatalogFile = None,
+           reason: Annotated[Optional[list[str]], typer.Option(help="only rows with this reason; may be given several times")] = None,
+           files: Annotated[Optional[str], typer.Option(help="only rows of files like this SQL pattern")] = None,
+           topic: Annotated[Optional[str], typer.Option(help="only records of this topic")] = None, partition: Annotated[Optional[int], typer.Option(help="and this partition")] = None,
+           offsets: Annotated[Optional[tuple[int, int]], typer.Option(help="and these offsets, the second not included")] = None,
+           since: _day("only rows ingested on this day or later") = None, until: _day("or earlier") = None, as_json: AsJson = False) -> None:
+    "Read quarantined rows again under the catalog of now; those that can be read go to bronze."
+    from motor_ingesta.engine import MotorIngesta
+    chosen = {"reasons": tuple(reason or ()), "files": files, "topic": topic, "partition": partition, "offsets": offsets, "since": since and since.date(), "until": until and until.date()}
+    with _err().status("reading the quarantine"): done = MotorIngesta(home, catalog).replay(dataset, **chosen)
+    if as_json: print(json.dumps(asdict(done)))
+    else: print(f"{done.dataset}: {done.tried:,} quarantined rows tried, {done.replayed:,} replayed ({done.rows:,} rows in bronze), {done.still_quarantined:,} still in the quarantine")
+
+@app.command()
+def recover(dataset: Annotated[str, typer.Argument(help="datasource/dataset")], home: Home = Path("farmia"), catalog: CatalogFile = None) -> None:
+    "Make a new checkpoint from what sources and tables hold, after one was lost or restored from an old copy."
+    from motor_ingesta.engine import MotorIngesta
+    with _err().status("comparing sources and tables"): done = MotorIngesta(home, catalog).recover(dataset)
+    print(f"{done.dataset}: {done.complete:,} files or records are complete; {done.removed:,} rows of others were taken out of the tables, and the next run reads them again")
+
+@app.command()
+def schemas(dataset: Annotated[str, typer.Argument(help="datasource/dataset")], home: Home = Path("farmia"), catalog: CatalogFile = None) -> None:
+    "The schemas a dataset has had, and what changed."
+    from motor_ingesta.checkpoint import Checkpoint, SchemaLog
+    from motor_ingesta.engine import MotorIngesta
+    engine = MotorIngesta(home, catalog)
+    for v in SchemaLog(Checkpoint(engine.lake.checkpoint(engine.catalog.select(dataset)[0].name))).versions():
+        print(f"version {v.version}, {v.at}, run {v.run_id}\n" + ("\n".join(f"  {c}" for c in v.changes) or f"  {', '.join(f'{name} {kind}' for name, kind in v.types.items())}"))
 
 @app.command()
 def validate(file: Annotated[Optional[Path], typer.Argument(help="YAML catalog; FarmIA's unless told")] = None,

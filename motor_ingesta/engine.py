@@ -14,7 +14,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,8 +29,12 @@ if TYPE_CHECKING:
     import pandas as pd
     from pyspark.sql import DataFrame, SparkSession
 
+    from motor_ingesta.audit import AuditReport
+    from motor_ingesta.bronze import Stamp
+    from motor_ingesta.repair import Recovery, Replay
+
 # %% auto #0
-__all__ = ['DatasetReport', 'Report', 'MotorIngesta']
+__all__ = ['DatasetReport', 'Report', 'MotorIngesta', 'new_stamp']
 
 # %% ../nbs/60_engine.ipynb #d49badc0
 @dataclass
@@ -128,6 +132,28 @@ class MotorIngesta:
     def quarantine(self, name: str) -> DataFrame: return self._table(self.lake.quarantine(self._dataset(name).name))
     def history(self) -> DataFrame: return self._table(self.lake.runs)
 
+    def audit(self, *names: str, group: str | None = None, everything: bool = False) -> AuditReport:
+        "Hold what the sources have against what the tables have; `everything` looks again at what was complete before"
+        from motor_ingesta.audit import AuditReport, audit_dataset
+        with ThreadPoolExecutor(self.max_parallel) as pool:
+            return AuditReport(pool.map(lambda d: audit_dataset(self.spark, self.lake, d, self._connections_for(d), everything, **self._secrets), self.catalog.select(*names, group=group)))
+
+    def replay(self, name: str, **selection) -> Replay: # `selection`: fields of `Selection`; all open rows unless told
+        "Read quarantined rows again under the catalog of now; those that can be read go to bronze"
+        from motor_ingesta.ingest import alone
+        from motor_ingesta.repair import Selection, replay
+        dataset, stamp = self._dataset(name), new_stamp()
+        with alone(self.lake, dataset.name, stamp.run_id): return replay(self.spark, self.lake, dataset, self._connections_for(dataset), Selection(**selection), stamp, **self._secrets)
+
+    def recover(self, name: str) -> Recovery:
+        "Make a new checkpoint from what sources and tables hold, after one was lost or restored from an old copy"
+        from motor_ingesta.ingest import alone
+        from motor_ingesta.repair import recover
+        dataset, stamp = self._dataset(name), new_stamp()
+        with alone(self.lake, dataset.name, stamp.run_id): return recover(self.spark, self.lake, dataset, self._connections_for(dataset), stamp.ingested_at, **self._secrets)
+
+    def _connections_for(self, dataset: Dataset) -> Connections | None: return self.connections() if dataset.source.kind == "kafka" else None
+
     def schemas(self, name: str) -> pd.DataFrame: # version, at, run_id, changes, types
         "The schemas a dataset has had, oldest first"
         import pandas as pd
@@ -147,7 +173,7 @@ class MotorIngesta:
     def _intake(self, dataset: Dataset):
         from motor_ingesta.ingest import FileIntake, TopicIntake
         if dataset.source.kind == "files": return FileIntake(self.spark, self.lake, dataset)
-        return TopicIntake(self.spark, self.lake, dataset, self.connections(), self._secrets)
+        return TopicIntake(self.spark, self.lake, dataset, self._connections_for(dataset), self._secrets)
 
     def connections(self) -> Connections:
         "The catalog's connections; those of the local services where it has none"
@@ -168,6 +194,12 @@ class MotorIngesta:
         spark.createDataFrame(rows, _RUNS).coalesce(1).write.format("delta").mode("append").option("mergeSchema", "true").save(self.lake.runs)
 
 # %% ../nbs/60_engine.ipynb #469b11d5
+def new_stamp() -> Stamp:
+    "A new run's id, and the time now"
+    from motor_ingesta.bronze import Stamp
+    now = dt.datetime.now(dt.timezone.utc)
+    return Stamp(f"{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}", now)
+
 class _Turns:
     "So many at once, and first come, first served: a dataset with a thousand batches to do takes its turn like one with a single batch"
     def __init__(self, at_once: int):
@@ -194,9 +226,7 @@ def _may_pass(error: BaseException) -> bool:
 
 class _Run:
     def __init__(self, engine: MotorIngesta, stop: threading.Event, poll_seconds: float | None):
-        from motor_ingesta.bronze import Stamp
-        now = dt.datetime.now(dt.timezone.utc)
-        self.stamp = Stamp(f"{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}", now)
+        self.stamp = new_stamp()
         self._engine, self._stop, self._poll_seconds = engine, stop, poll_seconds
         self._turns = _Turns(engine.max_parallel)
 
@@ -209,8 +239,10 @@ class _Run:
         tell("running")
         try:
             from motor_ingesta.ingest import alone, check_together
+            from motor_ingesta.repair import finish_replay
             with alone(self._engine.lake, dataset.name, self.stamp.run_id):
                 check_together(self._engine._intake(dataset).log, self._engine.lake.bronze(dataset.name))
+                finish_replay(self._engine.spark, self._engine.lake, dataset)
                 self._drain_patiently(dataset, report, tell)
                 while self._poll_seconds is not None and not self._stop.wait(self._poll_seconds): self._drain_patiently(dataset, report, tell)
             tell("stopped" if self._stop.is_set() and self._poll_seconds is None and report.pending else "succeeded")
@@ -232,14 +264,14 @@ class _Run:
         from motor_ingesta.ingest import Road, batches
         engine = self._engine
         road = Road(engine.spark, dataset, engine.lake.bronze(dataset.name), engine.lake.quarantine(dataset.name))
-        intake = engine._intake(dataset)
+        intake, stamp = engine._intake(dataset), self.stamp if self._poll_seconds is None else replace(self.stamp, ingested_at=dt.datetime.now(dt.timezone.utc))
         for batch in batches(intake):
-            with self._turns: _add(report, batch, road.take(intake, batch, self.stamp))
+            with self._turns: _add(report, batch, road.take(intake, batch, stamp))
             report.pending = intake.pending
             tell("running")
             if self._stop.is_set(): break
         report.warnings += [w for w in intake.warnings if w not in report.warnings]
-        if not self._stop.is_set(): intake.settle(self.stamp.ingested_at)
+        if not self._stop.is_set(): intake.settle(stamp.ingested_at)
 
     def _explain(self, dataset: Dataset, error: Exception) -> str:
         "A sentence with the dataset and the cause, without any secret"

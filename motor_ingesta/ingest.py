@@ -146,6 +146,7 @@ class TopicIntake:
         self.schema = Schema(dataset, self.log, topics.declared_types(spark, dataset.source))
         self._registry = Registry(connections.schema_registry, **secrets) if "avro" in (self._source.value.format, self._source.key.format) else None
         self.pending, self.warnings = 0, []
+        self._unsettled: frozenset[int] = frozenset()
         self._writers: dict[int, tuple[str, dict[str, str]]] = {} # schema id → (schema, its columns)
 
     def look(self) -> int: # records to read
@@ -180,7 +181,7 @@ class TopicIntake:
         if self._source.value.format != "avro": return None
         if not batch.late_ids:
             unknown = [row[0] for row in rows.where("_reason = 'unknown_schema_id'").select("_schema_id").distinct().collect()]
-            batch.late_ids = [i for i in unknown if self._knows(i)]
+            batch.late_ids = [i for i in unknown if self.knows(i)]
             self.log.amend(batch)
         if not batch.late_ids: return None
         self.schema.settle(stamp, self._told(batch.late_ids))
@@ -221,7 +222,7 @@ class TopicIntake:
         if schema_id not in self._writers: self._writers[schema_id] = (text := self._registry.schema(schema_id), avro_types(self._spark, text))
         return self._writers[schema_id]
 
-    def _knows(self, schema_id: int) -> bool:
+    def knows(self, schema_id: int) -> bool:
         try: return bool(self._writer(schema_id))
         except SchemaUnknown: return False
 

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Lake', 'landing_day', 'filesystem', 'write_bytes', 'read_bytes', 'exists', 'LandedFile', 'list_files', 'move_file',
-           'delete_file']
+           'delete_file', 'delete_folder']
 
 # %% ../nbs/10_lake.ipynb #7f05db8e
 import datetime as dt
@@ -54,6 +54,7 @@ class Lake:
     def bronze(self, dataset: str) -> str: return self._of(self.datalake_root, "bronze", dataset)
     def quarantine(self, dataset: str) -> str: return self._of(self.datalake_root, "quarantine", dataset)
     def checkpoint(self, dataset: str) -> str: return self._of(self.datalake_root, "_checkpoints", dataset)
+    def audit(self, dataset: str) -> str: return self._of(self.datalake_root, "_audits", dataset)
     def archive(self, dataset: str) -> str: return self._of(self.datalake_root, "_archive", dataset)
 
     @property
@@ -149,3 +150,8 @@ def delete_file(uri: str) -> None:
     store, path = filesystem(uri)
     try: store.delete_file(path)
     except FileNotFoundError: pass
+
+def delete_folder(uri: str) -> None:
+    "Delete a folder and what is in it; one that is not there is no error"
+    store, path = filesystem(uri)
+    if store.get_file_info(path).type == fs.FileType.Directory: store.delete_dir(path)

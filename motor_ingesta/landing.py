@@ -24,8 +24,8 @@ from .schemas import ddl, evolved, field_types
 if TYPE_CHECKING: from pyspark.sql import Column, DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['ORIGIN', 'EMPTY', 'RAW_LIMIT', 'Inspection', 'inspect_files', 'declared_types', 'told_types', 'read_files',
-           'is_file_fault', 'find_unreadable']
+__all__ = ['ORIGIN', 'EMPTY', 'RAW_LIMIT', 'Inspection', 'inspect_files', 'declared_types', 'told_types', 'is_wide', 'read_files',
+           'parse_raw', 'is_file_fault', 'find_unreadable']
 
 # %% ../nbs/31_landing.ipynb #c1b43ea1
 ORIGIN = ("_source_file", "_source_size", "_source_modified_at") # where a row came from: URI as Spark writes it, bytes, time
@@ -134,11 +134,19 @@ def _texts(spark: SparkSession, source: FilesSource, files: list[LandedFile], wh
     "`_text`, `_raw` and the origin; a row per line, or per file"
     from pyspark.sql import functions as F
     reader = _reader(spark)
-    if "lineSep" in source.options: reader = reader.option("lineSep", source.options["lineSep"])
     raw, encoding = F.col("value").cast("binary"), source.options.get("encoding", "utf-8")
+    if is_wide(encoding) and not whole_files: # its line ends are not the byte 0x0A
+        lines = F.split(F.rtrim(F.decode(raw, encoding), F.lit("\r\n")), "\r\n|\r|\n")
+        lines = reader.text(_escaped(files), wholetext=True).select(F.explode(lines).alias("_text"), *_origin())
+        return lines.select("_text", F.encode("_text", encoding).alias("_raw"), *ORIGIN)
+    if "lineSep" in source.options: reader = reader.option("lineSep", source.options["lineSep"])
     text = F.col("value") if encoding.lower() in ("utf-8", "utf8") else F.decode(raw, encoding)
     if whole_files: text = F.ltrim(text, F.lit("\ufeff"))
     return reader.text(_escaped(files), wholetext=whole_files).select(text.alias("_text"), raw.alias("_raw"), *_origin())
+
+def is_wide(encoding: str) -> bool:
+    "Whether characters have more than one byte each, line ends too"
+    return encoding.lower().startswith(("utf-16", "utf16", "utf-32", "utf32"))
 
 def _read_json(spark, source, header, files, types, changes):
     from pyspark.sql import functions as F
@@ -224,10 +232,26 @@ def _empty_rows(spark: SparkSession, files: list[LandedFile]) -> DataFrame:
     rows = spark.createDataFrame([(path_of(file), 0, file.modified_ns // 1000, bytearray()) for file in files], "_source_file STRING, _source_size BIGINT, at BIGINT, _raw BINARY")
     return rows.withColumn("_source_modified_at", F.timestamp_micros("at")).drop("at")
 
+# %% ../nbs/31_landing.ipynb #e5b62f3e
+def parse_raw(rows: DataFrame, # with `_raw` and the origin: quarantined lines, elements or typed rows of one source
+              source: FilesSource,
+              header: str, # of the CSV file they came from; "" if it has none
+              types: dict[str, str],
+              changes: Changes,
+             ) -> DataFrame: # as `read_files` gives them, with `_raw` kept
+    "Quarantined lines, under the configuration of now"
+    from pyspark.sql import functions as F
+    encoding = source.options.get("encoding", "utf-8")
+    text = F.col("_raw").cast("string") if encoding.lower() in ("utf-8", "utf8") or source.format in ("parquet", "avro") else F.decode("_raw", encoding)
+    texts = rows.withColumn("_text", text)
+    if source.format == "csv": return parse_csv(texts, _csv_names(source, header) if header else list(types), types, {k: v for k, v in source.options.items() if k not in ("header", "encoding", "multiLine")}, changes)
+    if source.format == "text": return texts.withColumnRenamed("_text", "value").withColumn("_rescued_data", F.lit(None).cast("string")).withColumn("_reason", F.when(~F.is_valid_utf8("value"), "invalid_encoding"))
+    return parse_json(texts, types, {} if source.format in ("parquet", "avro") else source.options, changes)
+
 # %% ../nbs/31_landing.ipynb #457e5721
 def is_file_fault(error: Exception) -> bool:
     "Whether Spark says that it could not read a file"
-    return "FAILED_READ_FILE" in str(error)
+    return "FAILED_READ_FILE" in str(error) or "MALFORMED_CHARACTER_CODING" in str(error)
 
 def find_unreadable(spark: SparkSession,
                     source: FilesSource,

@@ -52,6 +52,7 @@ def _local_settings(memory: str) -> dict[str, str]:
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.sql.warehouse.dir": f"{tempfile.gettempdir()}/motor_ingesta-warehouse",
         "spark.sql.session.timeZone": "UTC",
+        "spark.sql.legacy.javaCharsets": "true", # windows-1252 and its like, which sources still write
         "spark.sql.shuffle.partitions": cores,
         "spark.sql.files.maxPartitionBytes": "64m",
         "spark.sql.sources.parallelPartitionDiscovery.threshold": "10000",
