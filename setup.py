@@ -13,14 +13,15 @@ needed = [  # what a Databricks cluster lacks, and what the code imports
     "confluent-kafka[avro,schemaregistry]>=2.8", "fastavro>=1.9", "httpx", "attrs", "authlib",
     "faker==40.54.0",  # its names change between versions, and a seed must make the same rows
     "pydantic>=2.7", "pyyaml>=6", "sqlglot>=26", "pyarrow>=15", "numpy>=1.26", "pandas>=2",
-    "psutil>=5.9", "platformdirs>=4", "filelock>=3.12", "tenacity>=8.2", "typer>=0.12", "rich>=13", "pillow>=10",
+    "prometheus-client>=0.20", "python-json-logger>=3", "psutil>=5.9", "platformdirs>=4", "filelock>=3.12", "tenacity>=8.2", "typer>=0.12", "rich>=13", "pillow>=10",
 ]
 extras = {
     "local": ["pyspark==4.1.1", "delta-spark==4.4.0", "jgo==3.2.0"],  # newer Spark has no Avro and Delta jars yet
     "lab": ["jupyterlab>=4", "ipywidgets>=8", "itables>=2"],
+    "lineage": ["openlineage-python>=1.20"],
     "dev": [
         "nbdev==2.4.14", "fastcore==1.14.5", "execnb==0.1.18", "ghapi==1.1.1", "fastgit==0.1.4",  # the last nbdev that reads settings.ini, and what fits it
-        "pytest>=8", "pyspark[connect]==4.1.1", "deltalake>=1", "nbconvert>=7", "ipykernel>=6", "vega_datasets==0.9.0", "setuptools>=70", "wheel",
+        "pytest>=8", "hypothesis>=6", "openlineage-python>=1.20", "pip-audit>=2.7", "pip-licenses>=5", "pyspark[connect]==4.1.1", "deltalake>=1", "nbconvert>=7", "ipykernel>=6", "vega_datasets==0.9.0", "setuptools>=70", "wheel",
     ],
 }
 

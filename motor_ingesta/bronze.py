@@ -112,6 +112,7 @@ class Counts:
     written: int = 0
     quarantined: int = 0
     rescued: int = 0 # of those written, how many carry rescued data
+    newest: float = 0.0 # of Kafka records: the latest timestamp, seconds since 1970
 
 def write_good(spark: SparkSession,
                rows: DataFrame, # good and bad
@@ -126,6 +127,7 @@ def write_good(spark: SparkSession,
     from pyspark.sql import functions as F
     counts = {"read": F.count(F.lit(1)), "written": F.count_if(F.col("_reason").isNull()),
               "quarantined": F.count_if(F.col("_reason").isNotNull()), "rescued": F.count_if(F.col("_reason").isNull() & F.col("_rescued_data").isNotNull())}
+    if "_timestamp" in rows.columns: counts["newest"] = F.coalesce(F.unix_micros(F.max("_timestamp")) / 1e6, F.lit(0.0))
     named = [count.alias(name) for name, count in counts.items()]
     if maybe_there and last_batch(uri, writer) >= batch: return Counts(**rows.agg(*named).first().asDict())
     observation = Observation()

@@ -11,7 +11,7 @@ import shutil
 import signal
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -92,14 +92,33 @@ def run(datasets: Annotated[Optional[list[str]], typer.Argument(help="datasource
         group: Annotated[Optional[str], typer.Option(help="only the datasets of this group")] = None,
         continuous: Annotated[bool, typer.Option("--continuous", help="go on until Ctrl-C")] = False,
         parallel: Annotated[int, typer.Option(min=1, help="datasets at once")] = 4,
+        log: Annotated[Optional[Path], typer.Option(help="append JSON log lines to this file")] = None,
+        metrics_port: Annotated[Optional[int], typer.Option(help="serve Prometheus metrics on this port of the loopback address")] = None,
+        lineage: Annotated[bool, typer.Option("--lineage", help="send OpenLineage events, to where OPENLINEAGE_URL or the client's configuration says")] = False,
         as_json: AsJson = False) -> None:
     "Take what is new into bronze."
     from motor_ingesta.engine import MotorIngesta
-    with _progress() as show, _stop_on_signal() as stop:
-        report = MotorIngesta(home, catalog, max_parallel=parallel, progress=show).run(*(datasets or ()), group=group, continuous=continuous, stop=stop)
+    from motor_ingesta.telemetry import json_logs
+    with ExitStack() as at_end:
+        show, stop = at_end.enter_context(_progress()), at_end.enter_context(_stop_on_signal())
+        engine = MotorIngesta(home, catalog, max_parallel=parallel, progress=[show, *_listeners(home, catalog, metrics_port, lineage, at_end)])
+        if log: json_logs(at_end.enter_context(log.open("a")), engine.known_secrets)
+        report = engine.run(*(datasets or ()), group=group, continuous=continuous, stop=stop)
     if as_json: print(json.dumps(report.to_dict()))
     else: _show_report(report)
     raise typer.Exit(1 if report.failed else 0)
+
+def _listeners(home: Path, catalog: Path | None, metrics_port: int | None, lineage: bool, at_end: ExitStack) -> list:
+    "Metrics and lineage, as far as they are asked for"
+    from motor_ingesta.catalog import farmia_catalog, load_catalog
+    from motor_ingesta.lake import Lake
+    from motor_ingesta.telemetry import Lineage, Metrics
+    listeners = []
+    if metrics_port is not None:
+        listeners.append(metrics := Metrics())
+        at_end.callback(metrics.serve(metrics_port))
+    if lineage: listeners.append(Lineage(load_catalog(catalog) if catalog else farmia_catalog(), Lake(home)))
+    return listeners
 
 def _show_report(report) -> None:
     _out().print(_report_table(report))

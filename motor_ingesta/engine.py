@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import logging
 import re
 import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ from tenacity.nap import sleep_using_event
 from .catalog import Catalog, Connections, Dataset, KafkaConnection, RegistryConnection, farmia_catalog, load_catalog
 from .errors import MotorIngestaError
 from .lake import Lake, exists
+from .report import DatasetReport, Report
+from .telemetry import listen
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,52 +37,10 @@ if TYPE_CHECKING:
     from motor_ingesta.repair import Recovery, Replay
 
 # %% auto #0
-__all__ = ['DatasetReport', 'Report', 'MotorIngesta', 'new_stamp']
-
-# %% ../nbs/60_engine.ipynb #d49badc0
-@dataclass
-class DatasetReport:
-    "What a run did with one dataset"
-    dataset: str
-    status: str = "waiting" # waiting, running, succeeded, failed or stopped
-    rows_read: int = 0
-    rows_written: int = 0 # into bronze
-    rows_quarantined: int = 0
-    rows_rescued: int = 0 # of those written, with something in `_rescued_data`
-    batches: int = 0
-    files: int = 0
-    bytes: int = 0 # of files
-    offsets: dict[str, dict[str, list[int]]] = field(default_factory=dict) # topic → partition → [from, to)
-    pending: int = 0 # files or records still to read
-    seconds: float = 0.0
-    retries: int = 0 # how often something that may pass was tried again
-    error: str = "" # what stopped it, for a person
-    warnings: list[str] = field(default_factory=list)
-
-# %% ../nbs/60_engine.ipynb #20ffb93b
-@dataclass
-class Report:
-    "What a run did"
-    run_id: str
-    started_at: dt.datetime # UTC
-    seconds: float
-    datasets: list[DatasetReport]
-
-    @property
-    def failed(self) -> list[DatasetReport]: return [d for d in self.datasets if d.status == "failed"]
-
-    def to_dict(self) -> dict:
-        "As JSON has it"
-        return {"run_id": self.run_id, "started_at": self.started_at.isoformat(), "seconds": self.seconds, "datasets": [asdict(d) for d in self.datasets]}
-
-    def to_pandas(self) -> pd.DataFrame:
-        "A row per dataset"
-        import pandas as pd
-        return pd.DataFrame([asdict(d) for d in self.datasets], columns=["dataset", "status", "rows_read", "rows_written", "rows_quarantined", "rows_rescued", "batches", "files", "bytes", "seconds", "error"]).set_index("dataset")
-
-    def _repr_html_(self) -> str: return self.to_pandas().to_html()
+__all__ = ['MotorIngesta', 'new_stamp']
 
 # %% ../nbs/60_engine.ipynb #f99e8c0e
+_LOG = logging.getLogger("motor_ingesta")
 _RUNS = "run_id STRING, dataset STRING, status STRING, started_at TIMESTAMP, seconds DOUBLE, rows_read BIGINT, rows_written BIGINT, rows_quarantined BIGINT, rows_rescued BIGINT, " \
         "batches BIGINT, files BIGINT, bytes BIGINT, offsets STRING, error STRING, warnings STRING"
 
@@ -92,12 +53,12 @@ class MotorIngesta:
                  spark: SparkSession | None = None, # the session; found or made when first needed unless told
                  max_parallel: int = 4, # datasets at once
                  attempts: int = 3, # how often what may pass is tried before a dataset fails; continuous runs try until it has passed
-                 progress: Callable[[DatasetReport], None] | None = None, # called, from several threads, whenever a dataset's numbers change
+                 progress: Callable[[DatasetReport], None] | Sequence[Callable[[DatasetReport], None]] = (), # called, from several threads, whenever a dataset's numbers change
                  **secrets, # `secrets`: a function (scope, key) → secret; Databricks' unless told
                 ):
         self.lake = home if isinstance(home, Lake) else Lake(home)
         self.catalog = catalog if isinstance(catalog, Catalog) else load_catalog(catalog) if catalog else farmia_catalog()
-        self.max_parallel, self.attempts, self._progress, self._spark, self._secrets = max_parallel, attempts, progress or (lambda report: None), spark, secrets
+        self.max_parallel, self.attempts, self._progress, self._spark, self._secrets = max_parallel, attempts, listen(*([progress] if callable(progress) else progress)), spark, secrets
 
     @property
     def spark(self) -> SparkSession:
@@ -116,11 +77,12 @@ class MotorIngesta:
         "Ingest; one dataset's failure is in the report and does not stop the others"
         datasets, spark, stop = self.catalog.select(*names, group=group), self.spark, stop or threading.Event()
         run = _Run(self, stop, poll_seconds if continuous else None)
-        reports = [DatasetReport(d.name) for d in datasets]
+        reports = [DatasetReport(d.name, run.stamp.run_id) for d in datasets]
         began = time.monotonic()
         with ThreadPoolExecutor(len(datasets), thread_name_prefix="ingest") as pool:
             for done in [pool.submit(run.ingest, d, r) for d, r in zip(datasets, reports)]: done.result()
         report = Report(run.stamp.run_id, run.stamp.ingested_at, round(time.monotonic() - began, 3), reports)
+        _LOG.info("run finished", extra={"run_id": report.run_id, "seconds": report.seconds, "failed": len(report.failed)})
         self._record(spark, report)
         return report
 
@@ -183,7 +145,7 @@ class MotorIngesta:
         local = Services(self.lake.home).endpoints()
         return Connections(kafka=given.kafka or KafkaConnection(bootstrap_servers=local.bootstrap_servers), schema_registry=given.schema_registry or RegistryConnection(url=local.schema_registry_url))
 
-    def _known_secrets(self) -> set[str]:
+    def known_secrets(self) -> set[str]:
         "What must not be in any text: the secrets this engine connects with"
         from motor_ingesta.catalog import secret_values
         return secret_values(self.catalog.connections, **self._secrets)
@@ -234,6 +196,7 @@ class _Run:
         "Everything there is of one dataset; its report says how it went"
         began = time.monotonic()
         def tell(status: str) -> None:
+            if status != report.status: _LOG.log(logging.ERROR if status == "failed" else logging.INFO, "dataset %s%s", status, f": {report.error}" if report.error else "", extra={"run_id": report.run_id, "dataset": report.dataset})
             report.status, report.seconds = status, round(time.monotonic() - began, 3)
             self._engine._progress(report)
         tell("running")
@@ -266,7 +229,8 @@ class _Run:
         road = Road(engine.spark, dataset, engine.lake.bronze(dataset.name), engine.lake.quarantine(dataset.name))
         intake, stamp = engine._intake(dataset), self.stamp if self._poll_seconds is None else replace(self.stamp, ingested_at=dt.datetime.now(dt.timezone.utc))
         for batch in batches(intake):
-            with self._turns: _add(report, batch, road.take(intake, batch, stamp))
+            with self._turns: _add(report, batch, counts := road.take(intake, batch, stamp))
+            _LOG.info("batch committed", extra={"run_id": report.run_id, "dataset": report.dataset, "batch": batch.id, "rows": counts.read, "quarantined": counts.quarantined, "retry": batch.is_retry})
             report.pending = intake.pending
             tell("running")
             if self._stop.is_set(): break
@@ -276,7 +240,7 @@ class _Run:
     def _explain(self, dataset: Dataset, error: Exception) -> str:
         "A sentence with the dataset and the cause, without any secret"
         text = str(error) if isinstance(error, MotorIngestaError) else f"{type(error).__name__}: {str(error).split('JVM stacktrace')[0].strip()[:2000]}"
-        for secret in self._engine._known_secrets(): text = text.replace(secret, "***")
+        for secret in self._engine.known_secrets(): text = text.replace(secret, "***")
         return f"{dataset.name}: {text}"
 
 def _add(report: DatasetReport, batch, counts) -> None:
@@ -284,6 +248,7 @@ def _add(report: DatasetReport, batch, counts) -> None:
     report.rows_read += counts.read; report.rows_written += counts.written
     report.rows_quarantined += counts.quarantined; report.rows_rescued += counts.rescued
     report.files += len(batch.files); report.bytes += batch.bytes
+    report.newest = max(report.newest, counts.newest, *(f.modified_ns / 1e9 for f in batch.files), 0.0)
     for topic, partitions in batch.offsets.items():
         for partition, (start, end) in partitions.items():
             if start < end: report.offsets.setdefault(topic, {}).setdefault(partition, [start, end])[1] = end
