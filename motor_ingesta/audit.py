@@ -88,7 +88,7 @@ class AuditReport(list[Audit]):
 # %% ../nbs/52_audit.ipynb #161a4a7b
 def count_rows(source: FilesSource, file: LandedFile) -> int: # 1 if it cannot be read
     "The rows of a landed file"
-    if file.size == 0 or source.format == "binary": return 1
+    if file.size <= 0 or ":" in posixpath.basename(file.path) or source.format == "binary": return 1
     try: return {"parquet": _parquet_rows, "avro": _avro_rows, "json_array": _array_rows}.get(source.format, _lines)(source, file)
     except Exception: return 1 # whatever a reader raises for what it cannot read: the quarantine has the file, or the counts differ
 
@@ -104,6 +104,8 @@ def _text(source: FilesSource, file: LandedFile) -> str:
     store, path = filesystem(file.path)
     with store.open_input_stream(path, compression="detect") as stream: return stream.read().decode(source.options.get("encoding", "utf-8"))
 
+_BOM = "\u00ef\u00bb\u00bf" # as Latin-1
+
 def _is_true(source: FilesSource, option: str) -> bool: return source.options.get(option, "false").lower() == "true"
 
 def _lines(source: FilesSource, file: LandedFile) -> int:
@@ -111,9 +113,10 @@ def _lines(source: FilesSource, file: LandedFile) -> int:
     with _opened(source, file) as text:
         lines = text.read().removesuffix(end).split(end) if (end := source.options.get("lineSep")) else text
         if source.format == "text": return sum(1 for _ in lines)
+        lines = (line.removeprefix(_BOM) if i == 0 else line for i, line in enumerate(lines))
         filled = (line for line in lines if line.strip(" \n"))
         if source.format != "csv" or not _is_true(source, "header"): return sum(1 for _ in filled)
-        header = next(filled, "").removeprefix("\u00ef\u00bb\u00bf").removeprefix("\ufeff").rstrip("\n")
+        header = next(filled, "").removeprefix("\ufeff").rstrip("\n")
         return sum(1 for line in filled if line.rstrip("\n") != header)
 
 def _csv_records(source: FilesSource, file: LandedFile) -> int:
@@ -131,7 +134,7 @@ def _parquet_rows(source: FilesSource, file: LandedFile) -> int:
 
 def _avro_rows(source: FilesSource, file: LandedFile) -> int:
     store, path = filesystem(file.path)
-    with store.open_input_stream(path, compression=None) as stream: return sum(block.num_records for block in fastavro.block_reader(stream))
+    with store.open_input_file(path) as stream: return sum(block.num_records for block in fastavro.block_reader(stream))
 
 # %% ../nbs/52_audit.ipynb #69aac64f
 class _Memory:

@@ -242,14 +242,23 @@ class Road:
         stamp = replace(stamp, ingested_at=intake.log.not_before(stamp.ingested_at))
         intake.prepare(batch, stamp)
         while True:
-            rows = intake.rows(batch)
-            self._make_tables(intake, rows, stamp)
-            try: counts = self._write(intake, batch, rows, stamp); break
-            except Exception as error:
-                if SCHEMA_CHANGED in str(error): self._settle(intake, batch, stamp, error)
-                elif not intake.recovers(batch, error, stamp): raise
+            try:
+                rows = intake.rows(batch)
+                self._make_tables(intake, rows, stamp)
+                counts = self._write(intake, batch, rows, stamp)
+                break
+            except Exception as error: self._learn(intake, batch, stamp, error)
         intake.log.commit(batch, stamp.ingested_at)
         return counts
+
+    def _learn(self, intake, batch: Batch, stamp: Stamp, error: Exception) -> None:
+        "What an error tells of the batch; raises it if that is nothing"
+        try:
+            if SCHEMA_CHANGED in str(error): return self._settle(intake, batch, stamp, error)
+        except Exception as another:
+            if another is error: raise
+            error = another
+        if not intake.recovers(batch, error, stamp): raise error
 
     def _settle(self, intake, batch: Batch, stamp: Stamp, error: Exception) -> None:
         "Ask the rows that were a surprise what is new"

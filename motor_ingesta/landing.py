@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import csv
+import posixpath
 import re
-from collections import defaultdict
+from collections import defaultdict, deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ import fastavro
 from pyarrow import parquet
 
 from .catalog import FilesSource
-from .lake import LandedFile, filesystem
+from .lake import LEADS_OUT, LandedFile, filesystem
 from .records import OUTCOME, Changes, csv_types, explode_array, fit, parse_csv, parse_json, types_of
 from .schemas import ddl, evolved, field_types
 
@@ -49,6 +50,8 @@ class Inspection:
     unreadable: dict[LandedFile, str] = field(default_factory=dict) # file → a sentence
 
 EMPTY = "the file is empty (0 bytes)"
+_LINK = "it is a link that leads out of the landing folder; what it leads to is not read"
+_NAMED_BADLY = "Spark cannot open a file with a colon in its name; land it under another name"
 _FOREIGN_CODECS = (".lz4", ".snappy", ".lzo") # what everybody else writes under these names, Hadoop reads as nothing at all
 
 def inspect_files(source: FilesSource, # what the catalog says
@@ -60,7 +63,10 @@ def inspect_files(source: FilesSource, # what the catalog says
     def told(file: LandedFile) -> tuple[str | None, str]:
         if unreadable and file.path in unreadable: return None, unreadable[file.path]
         if file.size == 0: return None, EMPTY
+        if file.size == LEADS_OUT: return None, _LINK
+        if ":" in posixpath.basename(file.path): return None, _NAMED_BADLY
         if source.format not in ("parquet", "avro", "binary") and file.path.endswith(_FOREIGN_CODECS): return None, "files of this compression come out empty, for Hadoop frames it in its own way; compress with gzip, bzip2 or zstd"
+        if problem := _too_big(source, file): return None, problem
         try: return look(source, file), ""
         except Exception as e: return None, f"the file cannot be opened as {source.format}: {e}"
     found = Inspection()
@@ -69,6 +75,25 @@ def inspect_files(source: FilesSource, # what the catalog says
             if says is None: found.unreadable[file] = problem
             else: found.groups[says].append(file)
     return found
+
+# %% ../nbs/31_landing.ipynb #511a39c5
+_LINE_LIMIT, _WHOLE_LIMIT, _SUSPICIOUS = 256 * 2**20, 2**30, 100 # bytes of a line; bytes of a file that is read whole; bytes unpacked of one packed
+
+def _too_big(source: FilesSource, file: LandedFile) -> str:
+    "Why a file cannot be held in memory; empty if it can"
+    if source.format in ("json_array", "binary") and file.size > _WHOLE_LIMIT: return f"the file has {file.size:,} bytes, and a {source.format} file is read whole: up to {_WHOLE_LIMIT:,} bytes"
+    if source.format in ("parquet", "avro", "binary") or not file.path.endswith((".gz", ".bz2", ".zst", ".deflate")): return ""
+    try:
+        with _opened(file) as stream:
+            start = stream.read(_SUSPICIOUS * min(file.size, 1 << 16))
+            if len(start) < _SUSPICIOUS * min(file.size, 1 << 16): return ""
+            line, total = len(start) - start.rfind(b"\n") - 1, len(start)
+            while line <= _LINE_LIMIT and (block := stream.read(1 << 22)):
+                total += len(block)
+                line = line + len(block) if b"\n" not in block and source.format != "json_array" else len(block) - block.rfind(b"\n") - 1
+                if source.format == "json_array" and total > _WHOLE_LIMIT: return f"the file unpacks to more than {_WHOLE_LIMIT:,} bytes, and is read whole"
+    except OSError: return "" # Spark says better what is wrong with it
+    return f"the file unpacks to a line of more than {_LINE_LIMIT:,} bytes" if line > _LINE_LIMIT else ""
 
 # %% ../nbs/31_landing.ipynb #a4259006
 def _opened(file: LandedFile):
@@ -220,16 +245,17 @@ def _complete(rows: DataFrame) -> DataFrame:
 
 def _file_rows(spark: SparkSession, types: dict[str, str], files: list[LandedFile], why: str) -> DataFrame:
     from pyspark.sql import functions as F
-    if why == EMPTY: rows = _empty_rows(spark, files)
+    if why in (EMPTY, _LINK, _NAMED_BADLY): rows = _listed_rows(spark, files)
     else: rows = _reader(spark).format("binaryFile").load(_escaped(files)).select(F.when(F.col("length") <= RAW_LIMIT, F.col("content")).alias("_raw"), *_origin())
     return rows.select(*(F.lit(None).cast(kind).alias(name) for name, kind in types.items()), *ORIGIN, F.lit(None).cast("string").alias("_rescued_data"),
-                       F.lit("empty_file" if why == EMPTY else "unreadable_file").alias("_reason"), F.lit(why).alias("_detail"), "_raw")
+                       F.when(F.col("_source_size") >= LEADS_OUT, "empty_file" if why == EMPTY else "unreadable_file").alias("_reason"), # not a literal: Spark would prune a batch without good rows, and its counts with it
+                       F.lit(why).alias("_detail"), "_raw")
 
-def _empty_rows(spark: SparkSession, files: list[LandedFile]) -> DataFrame:
-    "Spark passes over empty files, so their rows are made from the listing, with the path as Spark would write it"
+def _listed_rows(spark: SparkSession, files: list[LandedFile]) -> DataFrame:
+    "Spark passes over empty files, and others are not for it to open: their rows are made from the listing, with the path as Spark would write it"
     from pyspark.sql import functions as F
     path_of = lambda file: re.sub(r"[\s%\[\]{}<>\"^`|\\#?]", lambda special: quote(special[0]), file.path if "://" in file.path else f"file:{file.path}")
-    rows = spark.createDataFrame([(path_of(file), 0, file.modified_ns // 1000, bytearray()) for file in files], "_source_file STRING, _source_size BIGINT, at BIGINT, _raw BINARY")
+    rows = spark.createDataFrame([(path_of(file), file.size, file.modified_ns // 1000, bytearray() if file.size == 0 else None) for file in files], "_source_file STRING, _source_size BIGINT, at BIGINT, _raw BINARY")
     return rows.withColumn("_source_modified_at", F.timestamp_micros("at")).drop("at")
 
 # %% ../nbs/31_landing.ipynb #e5b62f3e
@@ -260,14 +286,36 @@ def find_unreadable(spark: SparkSession,
                    ) -> dict[LandedFile, str]: # file → why
     "Which of these files Spark cannot read to their end"
     inspection = inspect_files(source, files)
-    if not inspection.groups: return inspection.unreadable
-    try: read_files(spark, source, inspection, types).write.format("noop").mode("overwrite").save()
+    with ThreadPoolExecutor(16) as pool:
+        for file, why in zip(files, pool.map(lambda f: _broken(source, f), files)):
+            if why and file not in inspection.unreadable: inspection.unreadable[file] = why
+    left = [f for f in files if f not in inspection.unreadable]
+    if not left: return inspection.unreadable
+    try: read_files(spark, source, inspect_files(source, left), types).write.format("noop").mode("overwrite").save()
     except Exception as error:
         if not is_file_fault(error): raise
-        if len(files) == 1: return {files[0]: f"Spark cannot read it to its end: {_cause(error)}"}
-        middle = len(files) // 2
-        return find_unreadable(spark, source, files[:middle], types) | find_unreadable(spark, source, files[middle:], types)
+        why = f"Spark cannot read it to its end: {_cause(error)}"
+        if len(left) == 1: return inspection.unreadable | {left[0]: why}
+        middle = len(left) // 2
+        return inspection.unreadable | find_unreadable(spark, source, left[:middle], types) | find_unreadable(spark, source, left[middle:], types)
     return inspection.unreadable
+
+def _broken(source: FilesSource, file: LandedFile) -> str:
+    "Why a file cannot be read to its end, as far as Arrow and fastavro can tell; empty if they can read it"
+    if file.size <= 0: return ""
+    store, path = filesystem(file.path)
+    try:
+        if source.format == "parquet":
+            with store.open_input_file(path) as stream:
+                for _ in parquet.ParquetFile(stream).iter_batches(): pass
+        elif source.format == "avro":
+            with store.open_input_file(path) as stream:
+                for block in fastavro.block_reader(stream): deque(block, maxlen=0)
+        else:
+            with _opened(file) as stream:
+                while stream.read(1 << 22): pass
+    except Exception as e: return f"it cannot be read to its end: {e}"
+    return ""
 
 def _cause(error: Exception) -> str:
     causes = re.findall(r"Caused by: (?:[\w.$]+\.)?(\w+(?:: [^\n]*)?)", str(error)) or [str(error).splitlines()[0]]

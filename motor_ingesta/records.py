@@ -5,9 +5,11 @@
 # %% ../nbs/22_records.ipynb #ea7cfd80
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from functools import reduce
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from .schemas import ddl, element_type, field_types, struct_fields, type_name, wider_types
@@ -41,7 +43,7 @@ class Changes:
 
 def _strings(names) -> Column:
     from pyspark.sql import functions as F
-    return F.array(*map(F.lit, names)) if names else F.array().cast("array<string>")
+    return F.from_json(F.lit(json.dumps(list(names))), "array<string>") # one literal, however many names
 
 # %% ../nbs/22_records.ipynb #9c7e0542
 def _once(rows: DataFrame, parsed: Column) -> DataFrame:
@@ -49,17 +51,22 @@ def _once(rows: DataFrame, parsed: Column) -> DataFrame:
     from pyspark.sql import functions as F
     return rows.select("*", F.explode(F.array(parsed)).alias("_parsed"))
 
-def _misfits(types: dict[str, str], text_of) -> Column: # array<string>
+def _texts(row: Column) -> Column: # map<string,string>
+    "The columns of a struct that are not null, by name"
+    from pyspark.sql import functions as F
+    return F.from_json(F.to_json(row), "map<string,string>")
+
+def _misfits(texts: Column, row: Column, known: Column) -> Column: # array<string>
     "The columns whose text is there while their value is not"
     from pyspark.sql import functions as F
-    found = [F.when(F.col("_parsed.row")[name].isNull() & text_of(name).isNotNull(), name) for name, kind in types.items() if kind != "STRING"]
-    return F.array_compact(F.array(*found)) if found else _strings(())
+    said = F.map_keys(F.map_filter(texts, lambda _, text: text.isNotNull()))
+    return F.array_except(F.array_intersect(said, known), F.map_keys(_texts(row)))
 
-def _misfits_told(types: dict[str, str], text_of) -> Column:
+def _misfits_told(misfits: Column, types: dict[str, str], texts: Column) -> Column:
     "The same as a sentence"
     from pyspark.sql import functions as F
-    told = [F.when(F.col("_parsed.row")[name].isNull(), F.concat(F.lit(f"{name} is not {kind}: "), F.substring(text_of(name), 1, 80))) for name, kind in types.items() if kind != "STRING"]
-    return F.array_join(F.array_compact(F.array(*told)), "; ")
+    kinds = F.from_json(F.lit(json.dumps(types)), "map<string,string>")
+    return F.array_join(F.transform(misfits, lambda name: F.concat(name, F.lit(" is not "), F.element_at(kinds, name), F.lit(": "), F.substring(F.element_at(texts, name), 1, 80))), "; ")
 
 def _has_more(value: Column, kind: str) -> Column: # boolean
     "Whether a variant has fields that the structures of its type lack"
@@ -94,10 +101,9 @@ def parse_json(rows: DataFrame, # with `_text`: one JSON object each
     closes_at_end = F.locate("}", text) == F.length(F.rtrim(text)) # the quick look, which a flat object passes
     is_one = closes_at_end | (F.json_array_length(F.concat(F.lit("["), text, F.lit("]"))) == 1)
     texts = F.from_json(text, "map<string,string>")
-    text_of = lambda name: F.try_element_at(texts, F.lit(name))
     unknown = F.array_except(keys, _strings(types))
     if nested: unknown = F.concat(unknown, F.col("_parsed.deep"))
-    misfits = F.when(is_corrupt & is_object, _misfits(types, text_of)).otherwise(_strings(()))
+    misfits = F.when(is_corrupt & is_object, _misfits(texts, row, _strings(types))).otherwise(_strings(()))
     if nested: misfits = F.when(is_corrupt & (F.size(misfits) == 0), _strings(nested)).otherwise(misfits) # the misfit is inside
     lost = F.concat(unknown, misfits) if changes.keeps_misfits else unknown
     is_mismatch = is_corrupt & (F.size(misfits) == 0) if changes.keeps_misfits else is_corrupt
@@ -111,12 +117,11 @@ def parse_json(rows: DataFrame, # with `_text`: one JSON object each
     detail = (F.when(F.col("_reason") == "invalid_encoding", "the text is not UTF-8; if the source writes another encoding, set the option `encoding`")
                .when(F.col("_reason") == "malformed_json", F.concat(F.lit("not one JSON object: "), F.substring(text, 1, 80)))
                .when(F.col("_reason") == "duplicate_key", F.concat(F.lit("a key stands twice: "), F.array_join(keys, ", ")))
-               .when(F.col("_reason") == "schema_mismatch", _misfits_told(types, text_of)))
+               .when(F.col("_reason") == "schema_mismatch", _misfits_told(misfits, types, texts)))
     rest = F.to_json(F.map_filter(F.from_json(text, "map<string, variant>"), lambda key, _: F.array_contains(lost, key)))
     has_rest = (F.size(unknown) > 0) | is_corrupt if changes.keeps_misfits else F.size(unknown) > 0
     rescued = F.lit(None).cast("string") if changes.mode == "ignore" else F.when(F.col("_reason").isNull() & has_rest, rest)
-    return (rows.withColumn("_reason", reason).withColumns({"_rescued_data": rescued, "_detail": detail})
-                .withColumns({name: row[name] for name in types}).drop("_text", "_parsed"))
+    return rows.withColumn("_reason", reason).withColumns({"_rescued_data": rescued, "_detail": detail}).select("*", "_parsed.row.*").drop("_text", "_parsed", "_corrupt")
 
 def _unless_surprised(reason: Column, surprises: Column | None) -> Column:
     "The reason; an error where a readable row is a surprise"
@@ -153,19 +158,21 @@ def parse_csv(rows: DataFrame, # with `_text`: one record each; or, parsed by th
     plain, known = parse({name: "STRING" for name in header}), {name: kind for name, kind in types.items() if name in header}
     is_corrupt = row["_corrupt"].isNotNull()
     is_malformed = is_corrupt & plain["_corrupt"].isNotNull()
-    misfits = F.when(is_corrupt & ~is_malformed, _misfits(known, lambda name: plain[name])).otherwise(_strings(()))
+    texts = _texts(plain)
+    misfits = F.when(is_corrupt & ~is_malformed, _misfits(texts, row, _strings(known))).otherwise(_strings(()))
     is_mismatch = is_corrupt & (F.size(misfits) == 0) if changes.keeps_misfits else is_corrupt
 
     reason = F.when(~F.is_valid_utf8(text), "invalid_encoding").when(is_malformed, "malformed_csv").when(is_mismatch, "schema_mismatch")
     reason = _unless_surprised(reason, changes.surprises(_strings(()), misfits, known))
     detail = (F.when(F.col("_reason") == "invalid_encoding", "the text is not UTF-8; if the source writes another encoding, set the option `encoding`")
                .when(F.col("_reason") == "malformed_csv", f"the header has {len(header)} columns ({', '.join(header)[:500]}), this line has more or fewer")
-               .when(F.col("_reason") == "schema_mismatch", _misfits_told(known, lambda name: plain[name])))
-    lost = [row[name].alias(name) for name in header if name not in types]
-    if changes.keeps_misfits: lost += [F.when(F.array_contains(misfits, name), plain[name]).alias(name) for name, kind in known.items() if kind != "STRING"]
-    rest = F.to_json(F.struct(*lost)) if lost and changes.mode != "ignore" else F.lit(None).cast("string")
-    columns = {name: row[name] if name in header else F.lit(None).cast(kind) for name, kind in types.items()}
-    return rows.withColumn("_reason", reason).withColumns({"_rescued_data": F.when(F.col("_reason").isNull() & (rest != "{}"), rest), "_detail": detail}).withColumns(columns).drop("_text", "_parsed")
+               .when(F.col("_reason") == "schema_mismatch", _misfits_told(misfits, known, texts)))
+    extra = [f"_parsed.row.`{name}`" for name in header if name not in types]
+    rest = F.to_json(F.struct(*extra)) if extra else F.lit("{}")
+    if changes.keeps_misfits: rest = F.when(F.size(misfits) > 0, F.to_json(F.map_filter(texts, lambda name, _: F.array_contains(F.concat(_strings([n for n in header if n not in types]), misfits), name)))).otherwise(rest)
+    if changes.mode == "ignore": rest = F.lit("{}")
+    columns = [f"_parsed.row.`{name}`" if name in header else F.lit(None).cast(kind).alias(name) for name, kind in types.items()]
+    return rows.withColumn("_reason", reason).withColumns({"_rescued_data": F.when(F.col("_reason").isNull() & (rest != "{}"), rest), "_detail": detail}).select("*", *columns).drop("_text", "_parsed")
 
 # %% ../nbs/22_records.ipynb #9a61ce2d
 def types_of(rows: DataFrame) -> dict[str, str]:
@@ -222,7 +229,7 @@ def found_types(rows: DataFrame, # as parsed with `Changes("rescue")`
     from pyspark.sql import functions as F
     rescued = rows.where("_rescued_data IS NOT NULL").select("_rescued_data")
     kind = rescued.agg(F.schema_of_variant_agg(F.try_parse_json("_rescued_data"))).first()[0]
-    found = {name: _plain_type(kind) for name, kind in (struct_fields((kind or "VOID").replace("OBJECT<", "STRUCT<")) or {}).items()}
+    found = {name: _plain_type(kind) for name, kind in _object_fields(kind or "OBJECT<>").items()}
     value = lambda name: F.try_element_at(F.from_json("_rescued_data", "map<string,string>"), F.lit(name))
     tests = {(name, wider): F.bool_and(F.when(value(name).isNotNull(), value(name).try_cast(wider).isNotNull())) for name in found if name in types for wider in wider_types(types[name])}
     if not tests: return found, {}
@@ -232,7 +239,22 @@ def found_types(rows: DataFrame, # as parsed with `Changes("rescue")`
         if fits: wider.setdefault(name, kind)
     return found, wider
 
+_DEEPEST = 20 # levels; what is nested deeper becomes JSON text
+
+def _object_fields(kind: str) -> dict[str, str]: # field → type
+    "`OBJECT<a: T, ...>` taken apart, however deep it is"
+    parts, depth, quoted = [""], 0, False
+    for c in kind.removeprefix("OBJECT<").removesuffix(">"):
+        if c == "`": quoted = not quoted
+        elif not quoted: depth += (c in "<(") - (c in ">)")
+        if c == "," and not depth and not quoted: parts.append("")
+        else: parts[-1] += c
+    named = (re.fullmatch(r"\s*(?:`((?:[^`]|``)*)`|([^:]*)): (.*)", part, re.S) for part in parts if part.strip())
+    return {(m[1].replace("``", "`") if m[1] is not None else m[2]): m[3] for m in named}
+
 def _plain_type(kind: str) -> str:
     "A type as JSON suggests it, as a type for a column: DOUBLE for any number with a fraction, STRING for a mixture"
+    if max(accumulate((c == "<") - (c == ">") for c in kind)) > _DEEPEST: return "STRING"
+    kind = type_name(kind.replace("OBJECT<>", "VOID").replace("OBJECT<", "STRUCT<"))
     kind = re.sub(r"DECIMAL\(\d+, \d+\)", "DOUBLE", kind)
-    return re.sub(r"\bVARIANT\b", "STRING", kind).replace("STRUCT<>", "VOID")
+    return re.sub(r"\bVARIANT\b", "STRING", kind)

@@ -70,6 +70,7 @@ def wider_types(have: str) -> list[str]:
 # %% ../nbs/19_schemas.ipynb #997b1441
 RESERVED = frozenset({"_ingested_at", "_run_id", "_source_file", "_source_size", "_source_modified_at", "_topic", "_partition", "_offset", "_timestamp", "_key", "_headers",
                       "_schema_id", "_rescued_data", "_reason", "_detail", "_raw", "ingestion_date"}) # what the engine adds itself
+_MOST_NEW = 200 # columns at once: a source that makes a column of every key would make the table useless
 _NOT_IN_DELTA = re.compile(r"[ ,;{}()\n\t=]") # in a name, without column mapping
 
 def evolved(have: dict[str, str], # the dataset's columns
@@ -86,7 +87,7 @@ def _grown(have: dict[str, str], found: dict[str, str], path: str, widen: bool) 
         if name in have:
             grown[name], more = _wider(have[name], kind, f"{path}{name}", widen)
             changes += more
-        elif name.lower() not in taken and not _NOT_IN_DELTA.search(name) and (kind := _without_void(kind)) != "VOID":
+        elif (not have or len(grown) < len(have) + _MOST_NEW) and name.lower() not in taken and not _NOT_IN_DELTA.search(name) and (kind := _without_void(kind)) != "VOID":
             grown[name] = kind
             taken.add(name.lower())
             changes.append(f"new column {path}{name} {kind}")

@@ -24,11 +24,15 @@ from .jars import find_java, jar_paths
 from .lake import write_bytes
 
 # %% auto #0
-__all__ = ['ServicesError', 'Endpoints', 'Status', 'free_port', 'Services']
+__all__ = ['ServicesError', 'ServicesStopped', 'Endpoints', 'Status', 'free_port', 'Services']
 
 # %% ../nbs/13_services.ipynb #f8c83d6a
 class ServicesError(MotorIngestaError):
     "The local Kafka or registry cannot start, or is not running"
+
+class ServicesStopped(ServicesError):
+    "They do not run now"
+    transient = True
 
 @dataclass(frozen=True)
 class Endpoints:
@@ -154,7 +158,7 @@ class Services:
         "Where they answer; `ServicesError` if they do not run"
         running = self._running()
         if missing := [s.name for s in _SERVICES if s.name not in running]:
-            raise ServicesError(f"{' and '.join(missing)} of this home {'is' if len(missing) == 1 else 'are'} not running", fix=f"motor-ingesta services start --home {self.folder.parent}")
+            raise ServicesStopped(f"{' and '.join(missing)} of this home {'is' if len(missing) == 1 else 'are'} not running", fix=f"motor-ingesta services start --home {self.folder.parent}")
         return Endpoints(f"127.0.0.1:{running['kafka']['port']}", f"http://127.0.0.1:{running['registry']['port']}/apis/ccompat/v7")
 
     def status(self) -> list[Status]:

@@ -49,8 +49,9 @@ def _admin(connection: KafkaConnection, secrets: dict, errors: list[KafkaError])
     "A client that keeps what goes wrong behind the scenes in `errors`"
     return AdminClient(connection.client_config(**secrets) | {"socket.timeout.ms": 10_000, "log_level": 0, "error_cb": errors.append})
 
-def _silent(connection: KafkaConnection, error: KafkaException, errors: list[KafkaError]) -> KafkaUnavailable:
+def _silent(admin: AdminClient, connection: KafkaConnection, error: KafkaException, errors: list[KafkaError]) -> KafkaUnavailable:
     "What a person can do about a Kafka that does not answer; the reason is often in an earlier error than the time-out"
+    admin.poll(0) # which hands out those errors
     refused = next((e for e in errors if e.code() in (KafkaError._AUTHENTICATION, KafkaError._SSL)), None)
     if refused: return KafkaUnavailable(f"Kafka at {connection.bootstrap_servers} refused us: {refused.str()}", fix="check sasl_username, sasl_password, security_protocol and ssl.ca.location of the catalog's connections")
     return KafkaSilent(f"Kafka at {connection.bootstrap_servers} does not answer: {error.args[0].str()}", fix="is it running, and is the address right? Locally: motor-ingesta services status")
@@ -58,7 +59,7 @@ def _silent(connection: KafkaConnection, error: KafkaException, errors: list[Kaf
 def _partitions(admin: AdminClient, connection: KafkaConnection, source: KafkaSource, errors: list[KafkaError]) -> list[TopicPartition]:
     "The partitions of the source's topics"
     try: there = {name: topic for name, topic in admin.list_topics(timeout=15).topics.items() if not name.startswith("__")}
-    except KafkaException as e: raise _silent(connection, e, errors) from None
+    except KafkaException as e: raise _silent(admin, connection, e, errors) from None
     wanted = [name for name in there if re.fullmatch(source.topic_pattern, name)] if source.topic_pattern else source.topics or [source.topic]
     if missing := [name for name in wanted if name not in there]:
         raise KafkaUnavailable(f"Kafka at {connection.bootstrap_servers} has no topic {', '.join(missing)}", fix="create it, or correct the topic in the catalog")
@@ -75,7 +76,7 @@ def partition_edges(connection: KafkaConnection, source: KafkaSource, **secrets)
     partitions = _partitions(admin, connection, source, errors)
     if not partitions: return {}, {}
     try: return _edges(admin, partitions, OffsetSpec.earliest()), _edges(admin, partitions, OffsetSpec.latest())
-    except KafkaException as e: raise _silent(connection, e, errors) from None
+    except KafkaException as e: raise _silent(admin, connection, e, errors) from None
 
 # %% ../nbs/40_topics.ipynb #8018c925
 def plan_offsets(connection: KafkaConnection,

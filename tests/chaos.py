@@ -1,0 +1,199 @@
+"""Break the engine on purpose, many times, and count afterwards.
+
+    python tests/chaos.py --kills 200 --seed 1 --home DIR
+
+A worker ingests files and Kafka events without end, and is killed at random moments, most of them in the middle of a
+micro-batch. In between the broker and the registry are killed too, and files may not grow any more. Every so often the
+next run finishes the work, and three counts must agree: the generator's manifests, the engine's audit, and readers that
+know nothing of the engine (deltalake for the tables, a plain consumer for the topics).
+"""
+import argparse
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import psutil
+from confluent_kafka import Consumer, TopicPartition
+from deltalake import DeltaTable
+
+from motor_ingesta.engine import MotorIngesta
+from motor_ingesta.farmia import Trouble
+from motor_ingesta.file_generator import generate_files, read_manifests
+from motor_ingesta.message_generator import generate_events
+from motor_ingesta.services import Services, free_port
+
+FILES = {"iot/devices": 60, "inventory/stock": 40, "logistics/shipments": 40}  # dataset → rows a file
+EVENTS = ("sales/online_orders", "iot/telemetry")
+CATALOG_CHANGES = {"files": {"max_files_per_batch": 2}, "kafka": {"max_records_per_batch": 150}}
+WORKER = """
+import sys
+from motor_ingesta.engine import MotorIngesta
+MotorIngesta(sys.argv[1], sys.argv[2]).run(continuous=True, poll_seconds=0.05)
+"""
+
+
+def small_batches(home: Path) -> Path:
+    "FarmIA's catalog, with micro-batches so small that there are always some to interrupt"
+    import yaml
+    from importlib.resources import files
+    catalog = yaml.safe_load((files("motor_ingesta") / "farmia.yml").read_text())
+    catalog["datasets"] = [d for d in catalog["datasets"] if f"{d['datasource']}/{d['dataset']}" in (*FILES, *EVENTS)]
+    for dataset in catalog["datasets"]:
+        dataset["source"] |= CATALOG_CHANGES[dataset["source"]["kind"]]
+        dataset["schema_changes"] = "evolve" if dataset["dataset"] in ("stock", "online_orders") else "rescue"
+    path = home / "chaos.yml"
+    path.write_text(yaml.safe_dump(catalog))
+    return path
+
+
+class Chaos:
+    def __init__(self, home: Path, seed: int):
+        home.mkdir(parents=True, exist_ok=True)
+        self.home, self.rng = home, random.Random(seed)
+        self.services = Services(home, free_port(), free_port())
+        self.services.start()
+        self.catalog = small_batches(home)
+        self.engine = MotorIngesta(home, self.catalog)
+        self.counts, self.worker = Counter(), None
+
+    # sources
+
+    def generate(self, files: int = 3, events: int = 400) -> None:
+        trouble = lambda start: Trouble(late=0.02, duplicate=0.02, corrupt=0.02, missing=0.02, null=0.02, schema_v2_from=start + 20 if self.rng.random() < 0.5 else None)
+        for name, rows in FILES.items():
+            start = max((m.end for m in read_manifests(self.engine.lake, name)), default=0)
+            generate_files(self.engine.lake, name, files, rows, 7, start, trouble(start))
+        for name in EVENTS:
+            start = max((m.end for m in read_manifests(self.engine.lake, name)), default=0)
+            generate_events(self.engine.connections(), name, events, 7, start, trouble(start), lake=self.engine.lake)
+
+    # faults
+
+    def start_worker(self) -> None:
+        log = (self.home / "worker.log").open("a")
+        self.worker = subprocess.Popen([sys.executable, "-c", WORKER, self.home, self.catalog], stdout=log, stderr=log, start_new_session=True)
+
+    def newest(self) -> int:
+        return max((p.stat().st_mtime_ns for pattern in ("_checkpoints/*/*/plans", "_checkpoints/*/*/commits", "bronze/*/*/_delta_log", "quarantine/*/*/_delta_log") for p in self.home.glob(f"datalakecaso/{pattern}")), default=0)
+
+    def until_it_works(self, seconds: float = 90) -> None:
+        "Wait until the worker has written something, or is gone"
+        before, deadline = self.newest(), time.monotonic() + seconds
+        while self.newest() == before and self.worker.poll() is None and time.monotonic() < deadline: time.sleep(0.01)
+
+    def kill(self) -> None:
+        "SIGKILL to the worker and its JVM, at some moment after it began to work"
+        self.until_it_works()
+        deadline = time.monotonic() + 3
+        for _ in range(self.rng.randint(0, 12)):  # wait for a few more writes to appear, then a moment longer
+            before = self.newest()
+            while self.newest() == before and time.monotonic() < deadline: time.sleep(0.001)
+        time.sleep(self.rng.random() * 0.15)
+        os.killpg(self.worker.pid, signal.SIGKILL)
+        self.worker.wait(30)
+        self.counts["kills"] += 1
+        self.counts["kills inside a micro-batch"] += bool(self.unfinished())
+
+    def unfinished(self) -> list[str]:
+        folders = self.home.glob("datalakecaso/_checkpoints/*/*")
+        numbers = lambda folder, kind: [int(p.stem) for p in (folder / kind).glob("[0-9]*.json")]
+        return [folder.name for folder in folders if max(numbers(folder, "plans"), default=-1) > max(numbers(folder, "commits"), default=-1)]
+
+    def kill_service(self, name: str) -> None:
+        "The broker or the registry dies under the worker, and comes back"
+        self.start_worker()
+        self.until_it_works()
+        psutil.Process({s.name: s.pid for s in self.services.status()}[name]).kill()
+        time.sleep(self.rng.random() * 4)
+        self.services = Services(self.home, **{f"{s.name}_port": int(s.address.rsplit(":", 1)[1]) for s in self.services.status()})
+        self.services.start()
+        self.until_it_works()
+        self.counts[f"{name} outages"] += 1
+        self.kill()
+
+    def fill_disk(self) -> None:
+        "From some moment on, no file of the worker may grow beyond a few bytes: every write fails half way"
+        self.start_worker()
+        self.until_it_works()
+        limit = self.rng.choice([0, 500, 3000])
+        for process in (worker := psutil.Process(self.worker.pid), *worker.children(recursive=True)): process.rlimit(psutil.RLIMIT_FSIZE, (limit, limit))
+        time.sleep(self.rng.random() * 3)
+        os.killpg(self.worker.pid, signal.SIGKILL)
+        self.worker.wait(30)
+        self.counts["full disks"] += 1
+
+    # counting
+
+    def finish(self) -> None:
+        report = self.engine.run()
+        assert not report.failed, [d.error for d in report.failed]
+
+    def differences(self) -> dict[str, dict]:
+        "What three countings say, where they do not agree; empty if all is well"
+        found = {}
+        audit = {a.dataset: a for a in self.engine.audit(everything=self.rng.random() < 0.5)}
+        for d in self.engine.catalog.datasets:
+            made = read_manifests(self.engine.lake, d.name)
+            rows = {zone: DeltaTable(getattr(self.engine.lake, zone)(d.name)).to_pyarrow_table() for zone in ("bronze", "quarantine")}
+            counts = {"made": sum(m.rows for m in made), "tables": sum(t.num_rows for t in rows.values()), "bronze made": sum(m.bronze for m in made), "bronze": rows["bronze"].num_rows,
+                      "audit": audit[d.name].missing + audit[d.name].twice}
+            if d.source.kind == "kafka":
+                offsets = [tuple(o) for t in rows.values() for o in zip(*(t[c].to_pylist() for c in ("_topic", "_partition", "_offset")))]
+                counts |= {"topic": self.consumed(sorted({t for t, _, _ in offsets})), "offsets": len(set(offsets))}
+                if not counts["made"] == counts["topic"] == counts["offsets"]: found[d.name] = counts
+            if counts["audit"] or counts["made"] != counts["tables"] or counts["bronze made"] != counts["bronze"]: found[d.name] = counts
+        return found
+
+    def consumed(self, topics: list[str]) -> int:
+        consumer = Consumer({"bootstrap.servers": self.services.endpoints().bootstrap_servers, "group.id": "chaos", "enable.auto.commit": False, "enable.partition.eof": True, "auto.offset.reset": "earliest"})
+        partitions = [TopicPartition(t, p, 0) for t in topics for p in consumer.list_topics(t, timeout=15).topics[t].partitions]
+        consumer.assign(partitions)
+        count, ended, deadline = 0, 0, time.monotonic() + 120
+        while ended < len(partitions) and time.monotonic() < deadline:
+            for message in consumer.consume(5000, 1.0):
+                if message.error(): ended += 1
+                else: count += 1
+        consumer.close()
+        return count
+
+    def close(self) -> None:
+        if self.worker and self.worker.poll() is None: os.killpg(self.worker.pid, signal.SIGKILL)
+        self.engine.spark.stop()
+        self.services.stop()
+
+
+def main(home: Path, kills: int, seed: int, check_every: int = 10, say=print) -> dict:
+    began, chaos = time.monotonic(), Chaos(home, seed)
+    try:
+        chaos.generate()
+        chaos.finish()
+        for i in range(kills):
+            chaos.start_worker()
+            if i % 2 == 0: chaos.generate()
+            chaos.kill()
+            if i % 10 == 3: chaos.generate(1, 100); chaos.kill_service("kafka" if i % 20 == 3 else "registry")
+            if i % 10 == 7: chaos.generate(1, 100); chaos.fill_disk()
+            if (i + 1) % check_every == 0 or i + 1 == kills:
+                chaos.finish()
+                differences = chaos.differences()
+                chaos.counts["checks"] += 1
+                chaos.counts["checks with a difference"] += bool(differences)
+                say(f"{time.monotonic() - began:6.0f} s  {dict(chaos.counts)}  {differences or 'no difference'}", flush=True)
+        rows = sum(m.rows for d in chaos.engine.catalog.datasets for m in read_manifests(chaos.engine.lake, d.name))
+        return {"seed": seed, "rows": rows, "micro-batches": sum(max((int(p.stem) for p in folder.glob("*.json")), default=0) + 1 for folder in home.glob("datalakecaso/_checkpoints/*/*/commits")), "seconds": round(time.monotonic() - began), **chaos.counts}
+    finally:
+        chaos.close()
+
+
+if __name__ == "__main__":
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--home", type=Path, required=True)
+    arguments.add_argument("--kills", type=int, default=200)
+    arguments.add_argument("--seed", type=int, default=1)
+    print(json.dumps(main(**vars(arguments.parse_args())), indent=1))

@@ -1,0 +1,159 @@
+"What sources really send, format by format: every file ends in bronze, in the quarantine, or both, and the engine goes on"
+import bz2
+import gzip
+import io
+import json
+import os
+import zlib
+from collections import Counter
+
+import fastavro
+import pandas as pd
+import pytest
+
+from motor_ingesta.catalog import parse_catalog
+from motor_ingesta.engine import MotorIngesta
+from motor_ingesta.lake import landing_day
+from motor_ingesta.spark import session
+
+LINE = '{"id": "a", "n": 1}\n'
+WIDE = {f"c{i}": i for i in range(10_000)}
+DEEP = '{"id": "deep", "n": 1, "x": ' + "[" * 900 + "]" * 900 + "}\n"
+
+
+def parquet(**columns):
+    pd.DataFrame(columns).to_parquet(out := io.BytesIO(), index=False)
+    return out.getvalue()
+
+
+def avro(*records, kind="long", codec="null"):
+    schema = {"type": "record", "name": "R", "fields": [{"name": "id", "type": "string"}, {"name": "n", "type": kind}]}
+    fastavro.writer(out := io.BytesIO(), schema, records, codec=codec)
+    return out.getvalue()
+
+
+def bomb(megabytes):
+    "A gzip file a thousand times smaller than the single line in it"
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    return b"".join(packer.compress(b" " * 2**20) for _ in range(megabytes)) + packer.flush()
+
+
+# name → (content, rows in bronze, reason → rows in the quarantine)
+JSON = {
+    "good.json": (LINE * 3, 3, {}),
+    "no newline at the end.json": (LINE + '{"id": "b"}', 2, {}),
+    "windows.json": (LINE.replace("\n", "\r\n") * 2, 2, {}),
+    "bom.json": (b"\xef\xbb\xbf" + LINE.encode() * 2, 2, {}),
+    "utf16.json": (LINE.encode("utf-16"), 0, None),
+    "latin.json": ('{"id": "ñ"}\n'.encode("latin-1") + LINE.encode(), 1, {"invalid_encoding": 1}),
+    "nul.json": (b"\x00\x00\n" + LINE.encode(), 1, {"malformed_json": 1}),
+    "blank lines.json": ("\n   \n" + LINE + "\n\n", 1, {}),
+    "empty.json": (b"", 0, {"empty_file": 1}),
+    "only a bom.json": (b"\xef\xbb\xbf", 0, None),
+    "cut.json": (LINE + '{"id": "b", "n', 1, {"malformed_json": 1}),
+    "array.json": ("[" + LINE.strip() + "]\n", 0, {"malformed_json": 1}),
+    "two on a line.json": (LINE.strip() * 2 + "\n", 0, {"malformed_json": 1}),
+    "twice.json": ('{"id": "a", "id": "b"}\n', 0, {"duplicate_key": 1}),
+    "nan.json": ('{"id": "x", "f": NaN}\n{"id": "y", "f": Infinity}\n{"id": "z", "f": -1e400}\n', 1, {"malformed_json": 2}),
+    "beyond 64 bits.json": ('{"id": "x", "n": 99999999999999999999}\n', 1, {}),
+    "dates.json": ('{"id": "a", "d": "2026-02-30"}\n{"id": "b", "d": "99999-01-01"}\n{"id": "c", "d": "0000-00-00"}\n{"id": "d", "d": "9999-12-31"}\n', 4, {}),
+    "escapes.json": ('{"id": "\\ud83d\\ude00 \\u0000 \\" \\\\"}\n{"id": "\\ud83d"}\n', 2, {}),
+    "bad escape.json": ('{"id": "\\x"}\n', 0, {"malformed_json": 1}),
+    "deep.json": (DEEP, 1, {}),
+    "too deep.json": ('{"id": ' + "[" * 5000 + "]" * 5000 + "}\n" + LINE, 1, {"malformed_json": 1}),
+    "ten megabytes.json": (json.dumps({"id": "x" * 10_000_000}) + "\n" + LINE, 2, {}),
+    "many columns.json": (json.dumps({"id": "w"} | WIDE) + "\n", 1, {}),
+    "100 % ü 😀 [a]{b}#?&=+'\".json": (LINE, 1, {}),
+    "a:b.json": (LINE, 0, {"unreadable_file": 1}),
+    "-dash.json": (LINE, 1, {}),
+    "good.json.gz": (gzip.compress(LINE.encode() * 5), 5, {}),
+    "members.json.gz": (gzip.compress(LINE.encode()) + gzip.compress(LINE.encode()), 2, {}),
+    "cut.json.gz": (gzip.compress(os.urandom(9000).hex().encode())[:500], 0, {"unreadable_file": 1}),
+    "not gzip.json.gz": (LINE, 0, {"unreadable_file": 1}),
+    "bomb.json.gz": (bomb(2500), 0, {"unreadable_file": 1}),
+    "good.json.bz2": (bz2.compress(LINE.encode()), 1, {}),
+    "cut.json.bz2": (bz2.compress(LINE.encode() * 999)[:30], 0, {"unreadable_file": 1}),
+}
+CSV = {
+    "good.csv": ("id,n\na,1\n", 1, {}),
+    "bom.csv": (b"\xef\xbb\xbfid,n\na,1\n", 1, {}),
+    "other order.csv": ("n,id\n1,a\n", 1, {}),
+    "extra column.csv": ("id,n,x\na,1,2\n", 1, {}),
+    "missing column.csv": ("id\na\n", 1, {}),
+    "too many.csv": ("id,n\na,1,2\nb,1\n", 1, {"malformed_csv": 1}),
+    "too few.csv": ("id,n\na\nb,1\n", 1, {"malformed_csv": 1}),
+    "quotes.csv": ('id,n\n"a, ""b""",1\n"c,1\nd,2\n', 2, {"malformed_csv": 1}),
+    "misfit.csv": ("id,n\na,many\n", 1, {}),
+    "only a header.csv": ("id,n\n", 0, {}),
+    "no header.csv": ("a,1\nb,2\n", 0, {"unreadable_file": 1}),
+    "header twice.csv": ("id,n\na,1\nid,n\nb,2\n", 2, {}),
+    "same name twice.csv": ("id,id\na,1\n", 0, {"unreadable_file": 1}),
+    "html.csv": ("<html>\n<body>\n", 0, {"unreadable_file": 1}),
+    "wide.csv": (",".join(["id", *WIDE]) + "\n" + ",".join(["a", *map(str, WIDE.values())]) + "\n", 1, {}),
+    "latin.csv": ("id,n\nñ,1\n".encode("latin-1") + b"b,2\n", 1, {"invalid_encoding": 1}),
+    "semicolons.csv": ("id;n\na;1\n", 0, {"unreadable_file": 1}),
+}
+PARQUET = {
+    "good.parquet": (parquet(id=["a"], n=[1]), 1, {}),
+    "cut.parquet": (parquet(id=["a"] * 999, n=range(999))[:-300], 0, {"unreadable_file": 1}),
+    "broken page.parquet": (lambda b: b[:40] + b"\xff" * 60 + b[100:])(parquet(id=[f"{i:09}" for i in range(5000)], n=range(5000))) and ((lambda b: b[:40] + b"\xff" * 60 + b[100:])(parquet(id=[f"{i:09}" for i in range(5000)], n=range(5000))), 0, {"unreadable_file": 1}),
+    "csv.parquet": ("id,n\n", 0, {"unreadable_file": 1}),
+    "another type.parquet": (parquet(id=[7, 8], n=["1", "x"]), 2, {}),
+    "fractions.parquet": (parquet(id=["a", "b"], n=[1.0, 1.5]), 2, {}),
+    "case.parquet": (parquet(ID=["a"], n=[1]), 1, {}),
+    "no rows.parquet": (parquet(id=pd.Series([], dtype=str), n=pd.Series([], dtype="int64")), 0, {}),
+    "nested.parquet": (parquet(id=["a"], n=[{"x": 1}]), 1, {}),
+    "strange names.parquet": (parquet(**{"id": ["a"], "a b": [1], "x.y": [2], "_run_id": ["no"]}), 1, {}),
+    "empty.parquet": (b"", 0, {"empty_file": 1}),
+}
+AVRO = {
+    "good.avro": (avro({"id": "a", "n": 1}), 1, {}),
+    "deflated.avro": (avro({"id": "a", "n": 1}, codec="deflate"), 1, {}),
+    "cut.avro": (avro(*({"id": f"{i}", "n": i} for i in range(9999)))[:-500], 0, {"unreadable_file": 1}),
+    "text for a number.avro": (avro({"id": "a", "n": "7"}, {"id": "b", "n": "x"}, kind="string"), 2, {}),
+    "json.avro": (LINE, 0, {"unreadable_file": 1}),
+}
+ARRAY = {
+    "good.json": ('[{"id": "a"}, {"id": "b"}]', 2, {}),
+    "cut.json": ('[{"id": "a"}, {"id"', 0, {"malformed_json": 1}),
+    "none.json": ("[]", 0, {}),
+    "one.json": ('{"id": "a"}', 1, {}),
+    "a number in it.json": ('[{"id": "a"}, 7]', 1, {"malformed_json": 1}),
+    "utf16.json": ('[{"id": "a"}]'.encode("utf-16"), 0, None),
+}
+CORPUS = {"json": JSON, "csv": CSV, "parquet": PARQUET, "avro": AVRO, "json_array": ARRAY}
+CATALOG = "\n".join(["datasets:", *(f"  - {{datasource: bad, dataset: {kind}_{mode}, schema_changes: {mode}, source: {{kind: files, format: {kind}, schema: 'id STRING, n BIGINT{', f DOUBLE, d DATE' if kind == 'json' else ''}'{', options: {header: true}' if kind == 'csv' else ''}}}}}"
+                                     for kind in CORPUS for mode in ("rescue", "evolve"))])
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory):
+    engine = MotorIngesta(tmp_path_factory.mktemp("bad"), parse_catalog(CATALOG), spark=session())
+    import datetime as dt
+    for d in engine.catalog.datasets:
+        folder = landing_day(engine.lake.landing(d.name), dt.date(2026, 1, 7))
+        os.makedirs(folder)
+        for name, (content, *_) in CORPUS[d.source.format].items():
+            with open(f"{folder}/{name}", "wb") as file: file.write(content if isinstance(content, bytes) else content.encode())
+        os.symlink("/etc/hostname", f"{folder}/out of landing.{d.source.format}")
+    yield engine
+    engine.spark.stop()
+
+
+@pytest.mark.parametrize("mode", ["rescue", "evolve"])
+@pytest.mark.parametrize("kind", CORPUS)
+def test_corpus(engine, kind, mode):
+    name = f"bad/{kind}_{mode}"
+    report = engine.run(name).datasets[0]
+    assert report.status == "succeeded", report.error
+    found = lambda table: Counter(tuple(r) for r in table.selectExpr("element_at(split(url_decode(replace(_source_file, '+', '%2B')), '/'), -1)", "_reason" if "_reason" in table.columns else "'bronze'").collect())
+    bronze, quarantine = found(engine.bronze(name)), found(engine.quarantine(name))
+    wrong = []
+    for file, (_, good, bad) in CORPUS[kind].items():
+        here = {reason: n for (f, reason), n in quarantine.items() if f == file}
+        if bronze[(file, "bronze")] != good or (bad is not None and here != bad): wrong.append((file, bronze[(file, "bronze")], good, here, bad))
+    assert not wrong, wrong
+    assert quarantine[(f"out of landing.{kind}", "unreadable_file")] == 1
+    audit = engine.audit(name)[0]
+    assert (audit.missing, audit.twice, audit.pending) == (0, 0, 0), audit.differences
+    assert engine.run(name).datasets[0].files == 0
