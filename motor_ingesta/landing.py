@@ -103,7 +103,8 @@ def _opened(file: LandedFile):
 def _csv_header(source: FilesSource, file: LandedFile) -> str:
     if source.options.get("header", "false").lower() != "true": return ""
     with _opened(file) as stream: start = stream.read(1 << 16)
-    line = re.split(r"\r\n|\r|\n", start.decode(source.options.get("encoding", "utf-8"), errors="replace"), maxsplit=1)[0].removeprefix("\ufeff")
+    line = re.split(r"\r\n|\r|\n", start.decode(encoding := source.options.get("encoding", "utf-8"), errors="replace"), maxsplit=1)[0].removeprefix("\ufeff")
+    if "\ufffd" in line: raise ValueError(f"its header is not {encoding}: {line[:200]}")
     names = _csv_names(source, line)
     _refuse_twice(names)
     if not set(names) & set(field_types(source.ddl)): raise ValueError(f"its first line has none of the dataset's columns: {line[:200]}")

@@ -135,7 +135,8 @@ def explode_array(rows: DataFrame, # with `_text`: a whole document
     "JSON documents to their elements"
     from pyspark.sql import functions as F
     text = F.col("_text")
-    elements = F.coalesce(F.from_json(text, "array<string>"), F.array(text))
+    is_one = F.is_valid_utf8(text) & (F.json_array_length(F.concat(F.lit("["), text, F.lit("]"))) == 1) # Spark would mend the bytes, and pass over what follows the array
+    elements = F.coalesce(F.when(is_one, F.from_json(text, "array<string>")), F.array(text))
     return rows.withColumn("_text", F.explode(elements))
 
 # %% ../nbs/22_records.ipynb #64161e7a

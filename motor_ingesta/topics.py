@@ -135,7 +135,8 @@ def avro_types(spark: SparkSession, schema: str) -> dict[str, str]: # column →
 
 def _schema_id(value: Column) -> Column:
     from pyspark.sql import functions as F
-    return F.conv(F.hex(F.substring(value, 2, 4)), 16, 10).cast("int")
+    unsigned = F.conv(F.hex(F.substring(value, 2, 4)), 16, 10).cast("bigint")
+    return F.when(unsigned >= 2**31, unsigned - 2**32).otherwise(unsigned).cast("int") # the format's id is a signed integer
 
 # %% ../nbs/40_topics.ipynb #2a9e4c2b
 @dataclass(frozen=True)

@@ -91,6 +91,7 @@ CSV = {
     "html.csv": ("<html>\n<body>\n", 0, {"unreadable_file": 1}),
     "wide.csv": (",".join(["id", *WIDE]) + "\n" + ",".join(["a", *map(str, WIDE.values())]) + "\n", 1, {}),
     "latin.csv": ("id,n\nñ,1\n".encode("latin-1") + b"b,2\n", 1, {"invalid_encoding": 1}),
+    "latin header.csv": ("id,n,ñ\na,1,2\n".encode("latin-1"), 0, {"unreadable_file": 1}),
     "semicolons.csv": ("id;n\na;1\n", 0, {"unreadable_file": 1}),
 }
 PARQUET = {
@@ -120,6 +121,8 @@ ARRAY = {
     "one.json": ('{"id": "a"}', 1, {}),
     "a number in it.json": ('[{"id": "a"}, 7]', 1, {"malformed_json": 1}),
     "utf16.json": ('[{"id": "a"}]'.encode("utf-16"), 0, None),
+    "latin.json": ('[{"id": "ñ"}, {"id": "a"}]'.encode("latin-1"), 0, {"invalid_encoding": 1}),
+    "more behind it.json": ('[{"id": "a"}] {"id": "b"}', 0, {"malformed_json": 1}),
 }
 CORPUS = {"json": JSON, "csv": CSV, "parquet": PARQUET, "avro": AVRO, "json_array": ARRAY}
 CATALOG = "\n".join(["datasets:", *(f"  - {{datasource: bad, dataset: {kind}_{mode}, schema_changes: {mode}, source: {{kind: files, format: {kind}, schema: 'id STRING, n BIGINT{', f DOUBLE, d DATE' if kind == 'json' else ''}'{', options: {header: true}' if kind == 'csv' else ''}}}}}"
