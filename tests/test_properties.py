@@ -10,7 +10,7 @@ from pathlib import Path
 import fastavro
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
@@ -79,7 +79,7 @@ def test_rows_in_rows_out(spark, tmp_path, kind, mode):
     options = ", options: {header: true}" if kind == "csv" else ""
     catalog = parse_catalog(f"datasets:\n  - {{datasource: any, dataset: rows, schema_changes: {mode}, source: {{kind: files, format: {kind}, schema: 'id STRING, n INT'{options}}}}}")
 
-    @settings(max_examples=3, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=3, deadline=None, derandomize=True, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
     @given(st.lists(FILES[kind], min_size=4, max_size=12))
     def holds(files):
         engine = MotorIngesta(tmp_path / uuid.uuid4().hex, catalog, spark=spark)
