@@ -46,10 +46,10 @@ def _strings(names) -> Column:
     return F.from_json(F.lit(json.dumps(list(names))), "array<string>") # one literal, however many names
 
 # %% ../nbs/22_records.ipynb #9c7e0542
-def _once(rows: DataFrame, parsed: Column) -> DataFrame:
-    "`parsed` as the column `_parsed`, computed once a row whatever looks at it later"
+def _once(rows: DataFrame, name: str, value: Column) -> DataFrame:
+    "A new column that is computed once a row, whatever looks at it later"
     from pyspark.sql import functions as F
-    return rows.select("*", F.explode(F.array(parsed)).alias("_parsed"))
+    return rows.select("*", F.explode(F.array(value)).alias(name))
 
 def _texts(row: Column) -> Column: # map<string,string>
     "The columns of a struct that are not null, by name"
@@ -95,21 +95,25 @@ def parse_json(rows: DataFrame, # with `_text`: one JSON object each
     if nested:
         loose = F.from_json(text, ddl(dict.fromkeys(nested, "VARIANT")))
         parts.append(F.array_compact(F.array(*(F.when(_has_more(loose[name], kind), name) for name, kind in nested.items()))).alias("deep"))
-    rows = _once(rows, F.struct(*parts))
+    rows = _once(rows, "_parsed", F.struct(*parts))
 
-    is_object, is_corrupt = keys.isNotNull(), row["_corrupt"].isNotNull()
-    closes_at_end = F.locate("}", text) == F.length(F.rtrim(text)) # the quick look, which a flat object passes
+    known, is_corrupt = _strings(types), row["_corrupt"].isNotNull()
+    closes_at_end = F.endswith(text, F.lit("}")) & ~F.contains(F.substring(text.cast("binary"), F.lit(1), F.octet_length(text) - 1), F.lit(b"}")) # the quick look, which a flat object passes
     is_one = closes_at_end | (F.json_array_length(F.concat(F.lit("["), text, F.lit("]"))) == 1)
+    is_as_declared = ~is_corrupt & ((keys == known) | (F.size(F.array_intersect(known, keys)) == F.size(keys))) & is_one & F.is_valid_utf8(text) # every key known, none twice
+    if nested: is_as_declared = is_as_declared & (F.size("_parsed.deep") == 0)
+    rows = _once(rows, "_odd", ~F.coalesce(is_as_declared, F.lit(False)))
+
     texts = F.from_json(text, "map<string,string>")
-    unknown = F.array_except(keys, _strings(types))
+    unknown = F.array_except(keys, known)
     if nested: unknown = F.concat(unknown, F.col("_parsed.deep"))
-    misfits = F.when(is_corrupt & is_object, _misfits(texts, row, _strings(types))).otherwise(_strings(()))
+    misfits = F.when(is_corrupt & keys.isNotNull(), _misfits(texts, row, known)).otherwise(_strings(()))
     if nested: misfits = F.when(is_corrupt & (F.size(misfits) == 0), _strings(nested)).otherwise(misfits) # the misfit is inside
     lost = F.concat(unknown, misfits) if changes.keeps_misfits else unknown
     is_mismatch = is_corrupt & (F.size(misfits) == 0) if changes.keeps_misfits else is_corrupt
 
     reason = (F.when(~F.is_valid_utf8(text), "invalid_encoding")
-               .when(~is_object | ~F.coalesce(is_one, F.lit(False)), "malformed_json")
+               .when(keys.isNull() | ~F.coalesce(is_one, F.lit(False)), "malformed_json")
                .when(F.size(keys) > F.size(F.array_distinct(keys)), "duplicate_key")
                .when(is_mismatch, "schema_mismatch"))
     says_something = lambda key: ~F.coalesce(F.try_element_at(texts, key), F.lit("[]")).isin("[]", "{}") # null and empty have no type yet
@@ -119,9 +123,8 @@ def parse_json(rows: DataFrame, # with `_text`: one JSON object each
                .when(F.col("_reason") == "duplicate_key", F.concat(F.lit("a key stands twice: "), F.array_join(keys, ", ")))
                .when(F.col("_reason") == "schema_mismatch", _misfits_told(misfits, types, texts)))
     rest = F.to_json(F.map_filter(F.from_json(text, "map<string, variant>"), lambda key, _: F.array_contains(lost, key)))
-    has_rest = (F.size(unknown) > 0) | is_corrupt if changes.keeps_misfits else F.size(unknown) > 0
-    rescued = F.lit(None).cast("string") if changes.mode == "ignore" else F.when(F.col("_reason").isNull() & has_rest, rest)
-    return rows.withColumn("_reason", reason).withColumns({"_rescued_data": rescued, "_detail": detail}).select("*", "_parsed.row.*").drop("_text", "_parsed", "_corrupt")
+    rescued = F.lit(None).cast("string") if changes.mode == "ignore" else F.when(F.col("_odd") & F.col("_reason").isNull() & (F.size(lost) > 0), rest)
+    return rows.withColumn("_reason", F.when(F.col("_odd"), reason)).withColumns({"_rescued_data": rescued, "_detail": F.when(F.col("_odd"), detail)}).select("*", "_parsed.row.*").drop("_text", "_parsed", "_odd", "_corrupt")
 
 def _unless_surprised(reason: Column, surprises: Column | None) -> Column:
     "The reason; an error where a readable row is a surprise"
@@ -155,7 +158,7 @@ def parse_csv(rows: DataFrame, # with `_text`: one record each; or, parsed by th
     text, row = F.col("_text"), F.col("_parsed.row")
     permissive = {**(options or {}), "mode": "PERMISSIVE", "columnNameOfCorruptRecord": "_corrupt"}
     parse = lambda kinds: F.from_csv(text, f"{ddl(kinds)}, `_corrupt` STRING", permissive)
-    if "_parsed" not in rows.columns: rows = _once(rows, F.struct(parse(csv_types(header, types)).alias("row")))
+    if "_parsed" not in rows.columns: rows = _once(rows, "_parsed", F.struct(parse(csv_types(header, types)).alias("row")))
     plain, known = parse({name: "STRING" for name in header}), {name: kind for name, kind in types.items() if name in header}
     is_corrupt = row["_corrupt"].isNotNull()
     is_malformed = is_corrupt & plain["_corrupt"].isNotNull()

@@ -87,17 +87,17 @@ def _grown(have: dict[str, str], found: dict[str, str], path: str, widen: bool) 
         if name in have:
             grown[name], more = _wider(have[name], kind, f"{path}{name}", widen)
             changes += more
-        elif (not have or len(grown) < len(have) + _MOST_NEW) and name.lower() not in taken and not _NOT_IN_DELTA.search(name) and (kind := _without_void(kind)) != "VOID":
+        elif (not have or len(grown) < len(have) + _MOST_NEW) and name.lower() not in taken and not _NOT_IN_DELTA.search(name) and (kind := _storable(kind)) != "VOID":
             grown[name] = kind
             taken.add(name.lower())
             changes.append(f"new column {path}{name} {kind}")
     return grown, changes
 
-def _without_void(kind: str) -> str:
-    "A type without the parts that only ever were null; VOID if nothing is left"
-    if "VOID" not in kind: return kind
-    if (element := element_type(kind)) is not None: return "VOID" if (inner := _without_void(element)) == "VOID" else f"ARRAY<{inner}>"
-    known = {name: inner for name, k in (struct_fields(kind) or {}).items() if (inner := _without_void(k)) != "VOID"}
+def _storable(kind: str) -> str:
+    "A type without the fields that only ever were null, or that Delta cannot store; VOID if nothing is left"
+    if (element := element_type(kind)) is not None: return "VOID" if (inner := _storable(element)) == "VOID" else f"ARRAY<{inner}>"
+    if (fields := struct_fields(kind)) is None: return kind
+    known, _ = _grown({}, fields, ".", True)
     return _struct(known) if known else "VOID"
 
 def _wider(have: str, found: str, path: str, widen: bool) -> tuple[str, list[str]]:
