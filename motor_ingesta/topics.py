@@ -114,7 +114,8 @@ def read_records(spark: SparkSession,
     ranges = {topic: {p: r for p, r in partitions.items() if r[0] < r[1]} for topic, partitions in offsets.items()}
     edge = lambda i: json.dumps({topic: {p: r[i] for p, r in partitions.items()} for topic, partitions in ranges.items() if partitions})
     assign = json.dumps({topic: [int(p) for p in partitions] for topic, partitions in ranges.items() if partitions})
-    return (spark.read.format("kafka").options(**connection.spark_options(**secrets)).option("kafka.isolation.level", "read_committed").options(**{name: resolve(value, **secrets) for name, value in (options or {}).items()})
+    settings = {"kafka.isolation.level": "read_committed", "kafka.fetch.max.wait.ms": "10"} # beyond the range's end nobody waits for more; Kafka's 500 ms would be spent by every partition
+    return (spark.read.format("kafka").options(**connection.spark_options(**secrets)).options(**settings).options(**{name: resolve(value, **secrets) for name, value in (options or {}).items()})
             .option("assign", assign).option("startingOffsets", edge(0)).option("endingOffsets", edge(1)).option("includeHeaders", "true").load())
 
 # %% ../nbs/40_topics.ipynb #cda1cd9d
