@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
@@ -14,7 +15,7 @@ from .catalog import RegistryConnection
 from .errors import MotorIngestaError
 
 # %% auto #0
-__all__ = ['RegistryUnavailable', 'RegistrySilent', 'SchemaUnknown', 'Registry']
+__all__ = ['RegistryUnavailable', 'RegistrySilent', 'SchemaUnknown', 'Version', 'Registry']
 
 # %% ../nbs/30_registry.ipynb #9b0ec577
 class RegistryUnavailable(MotorIngestaError):
@@ -26,6 +27,13 @@ class RegistrySilent(RegistryUnavailable):
 
 class SchemaUnknown(MotorIngestaError):
     "The registry has no such subject or schema id"
+
+@dataclass(frozen=True)
+class Version:
+    "One version of a subject"
+    version: int
+    id: int # in the registry; the same for the same schema under another subject
+    schema: str # Avro, JSON
 
 _NOT_FOUND = {404, 40401, 40402, 40403}
 
@@ -42,12 +50,21 @@ class Registry:
         "The schema with this id; `SchemaUnknown` if there is none"
         return self._text(self._ask(self._client.get_schema, schema_id, of=f"the schema id {schema_id}"), f"schema id {schema_id}")
 
+    def versions(self, subject: str) -> list[Version]: # oldest first; empty if there is none yet
+        "Every version of a subject"
+        try: numbers = self._ask(self._client.get_versions, subject, of=f"the subject {subject}")
+        except SchemaUnknown: return []
+        found = [self._ask(self._client.get_version, subject, number, of=f"version {number} of {subject}") for number in numbers]
+        return [Version(v.version, v.schema_id, self._text(v.schema, subject)) for v in found]
+
     def writers(self, subject: str) -> dict[int, str]: # schema id → Avro schema, oldest version first
-        "Every version of a subject; empty if it has none yet"
-        try: versions = self._ask(self._client.get_versions, subject, of=f"the subject {subject}")
-        except SchemaUnknown: return {}
-        found = [self._ask(self._client.get_version, subject, version, of=f"version {version} of {subject}") for version in versions]
-        return {v.schema_id: self._text(v.schema, subject) for v in found}
+        "What records of a subject may have been written with"
+        return {v.id: v.schema for v in self.versions(subject)}
+
+    def compatibility(self, subject: str) -> str: # such as BACKWARD
+        "What a subject asks of its next version; the registry's own rule if the subject has none"
+        try: return self._ask(self._client.get_compatibility, subject, of=f"the rule of {subject}")
+        except SchemaUnknown: return self._ask(self._client.get_compatibility, of="its rule")
 
     def register(self, subject: str, schema: str) -> int: # its id
         "Register an Avro schema; one that is there already keeps its id"
