@@ -28,7 +28,7 @@ from .schemas import RESERVED, field_types
 __all__ = ['Value', 'Source', 'AfterIngest', 'FilesSource', 'AvroValue', 'JsonValue', 'StringValue', 'BinaryValue', 'Key',
            'KafkaSource', 'Sink', 'Dataset', 'UnresolvedReference', 'resolve', 'KafkaConnection', 'RegistryConnection',
            'Connections', 'secret_values', 'UnknownDataset', 'Catalog', 'CatalogError', 'load_catalog', 'parse_catalog',
-           'farmia_catalog', 'catalog_schema']
+           'farmia_catalog', 'catalog_yaml', 'catalog_schema']
 
 # %% ../nbs/20_catalog.ipynb #b384aa88
 def _refuse(sentence: str): raise PydanticCustomError("catalog", "{sentence}", {"sentence": sentence})
@@ -407,10 +407,19 @@ def _known_keys(place: list) -> set[str]:
     else: model = next((models[step] for step in reversed(place) if step in models), Catalog)
     return {field.alias or name for name, field in model.model_fields.items()}
 
-# %% ../nbs/20_catalog.ipynb #aaf51ab2
+# %% ../nbs/20_catalog.ipynb #ed04721b
 def farmia_catalog() -> Catalog:
     "FarmIA's own catalog"
     return load_catalog(str(files("motor_ingesta") / "farmia.yml"))
+
+def catalog_yaml(*datasets: Dataset) -> str: # YAML
+    "Datasets as a catalog's file has them: only what is not understood without saying it"
+    return yaml.safe_dump({"datasets": [_said(d.model_dump(mode="json", by_alias=True, exclude_defaults=True)) for d in datasets]}, sort_keys=False, allow_unicode=True, width=150)
+
+def _said(values: Any) -> Any:
+    "An Avro schema, which the model keeps as a text, as the mapping it is"
+    if isinstance(values, dict): return {key: json.loads(v) if key == "schema" and str(v).startswith("{") else _said(v) for key, v in values.items()}
+    return values
 
 def catalog_schema() -> dict: # JSON Schema
     "What editors need to complete and check a catalog; it ships as `catalog.schema.json`"

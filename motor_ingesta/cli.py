@@ -211,7 +211,7 @@ def validate(file: Annotated[Optional[Path], typer.Argument(help="YAML catalog; 
     for d in (load_catalog(file) if file else farmia_catalog()).datasets:
         print(f"{d.name:28} {d.source.kind:6} {getattr(d.source, 'format', None) or d.source.value.format:11} {d.description}")
 
-# %% ../nbs/70_cli.ipynb #5dc284e1
+# %% ../nbs/70_cli.ipynb #2ef0ea45
 def _trouble(late: float, duplicate: float, corrupt: float, missing: float, null: float, schema_v2_from: int | None):
     from motor_ingesta.farmia import Trouble
     return Trouble(late, duplicate, corrupt, missing, null, schema_v2_from)
@@ -219,10 +219,6 @@ def _trouble(late: float, duplicate: float, corrupt: float, missing: float, null
 _share = lambda what: Annotated[float, typer.Option(min=0, max=1, help=f"share of rows {what}")]
 Late, Duplicate, Corrupt, Missing, Null = _share("that happened days before"), _share("sent twice"), _share("that cannot be read"), _share("with a field left out"), _share("with a null")
 SchemaV2 = Annotated[Optional[int], typer.Option(help="row number from which rows have one more column")]
-
-def _next_row(lake, dataset: str) -> int:
-    from motor_ingesta.file_generator import read_manifests
-    return max((m.end for m in read_manifests(lake, dataset)), default=0)
 
 def _show_manifest(manifest, as_json: bool) -> None:
     if as_json: print(json.dumps(asdict(manifest)))
@@ -232,16 +228,16 @@ def _dry_run(dataset: str, seed: int, start: int, trouble) -> None:
     from motor_ingesta.file_generator import preview_rows
     print(f"seed {seed}\n{preview_rows(dataset, 5, seed, start, trouble).to_string()}")
 
-# %% ../nbs/70_cli.ipynb #3b43fd39
+# %% ../nbs/70_cli.ipynb #0ee493db
 @generate.command("files")
 def generate_files_(dataset: str, home: Home = Path("farmia"), files: Annotated[int, typer.Option(min=1)] = 1, rows: Annotated[int, typer.Option(min=1, help="rows a file")] = 1000, seed: Seed = 7, start: Start = None,
                     late: Late = 0, duplicate: Duplicate = 0, corrupt: Corrupt = 0, missing: Missing = 0, null: Null = 0, schema_v2_from: SchemaV2 = None,
                     dry_run: Annotated[bool, typer.Option("--dry-run", help="show the first rows, write nothing")] = False, as_json: AsJson = False) -> None:
     "Write files of a dataset into landing."
-    from motor_ingesta.file_generator import generate_files
+    from motor_ingesta.file_generator import generate_files, next_row
     from motor_ingesta.lake import Lake
     lake, trouble = Lake(home), _trouble(late, duplicate, corrupt, missing, null, schema_v2_from)
-    start = _next_row(lake, dataset) if start is None else start
+    start = next_row(lake, dataset) if start is None else start
     if dry_run: return _dry_run(dataset, seed, start, trouble)
     with _stop_on_signal() as stop: _show_manifest(generate_files(lake, dataset, files, rows, seed, start, trouble, stop=stop), as_json)
 
@@ -253,9 +249,10 @@ def generate_events_(dataset: str, home: Home = Path("farmia"), catalog: Catalog
                      dry_run: Annotated[bool, typer.Option("--dry-run", help="show the first rows, produce nothing")] = False, as_json: AsJson = False) -> None:
     "Produce events of a dataset into its topics."
     from motor_ingesta.engine import MotorIngesta
+    from motor_ingesta.file_generator import next_row
     from motor_ingesta.message_generator import generate_events
     engine, trouble = MotorIngesta(home, catalog), _trouble(late, duplicate, corrupt, missing, null, schema_v2_from)
-    start = _next_row(engine.lake, dataset) if start is None else start
+    start = next_row(engine.lake, dataset) if start is None else start
     if dry_run: return _dry_run(dataset, seed, start, trouble)
     with _stop_on_signal() as stop:
         _show_manifest(generate_events(engine.connections(), dataset, count, seed, start, trouble, rate, profile, lake=engine.lake, stop=stop), as_json)
@@ -317,7 +314,7 @@ def doctor(home: Home = Path("farmia")) -> None:
     for what, right, says in checks: print(f"{'ok  ' if right else 'MEND'} {what:9} {says}")
     raise typer.Exit(0 if all(right for _, right, _ in checks) else 1)
 
-# %% ../nbs/70_cli.ipynb #68ef1e88
+# %% ../nbs/70_cli.ipynb #7f709c24
 @app.command()
 def demo(home: Home, keep: Annotated[bool, typer.Option("--keep", help="leave the services running")] = False,
          rows: Annotated[int, typer.Option(min=10, help="rows of each dataset a round")] = 3000, seed: Seed = 7,
@@ -347,10 +344,10 @@ def demo(home: Home, keep: Annotated[bool, typer.Option("--keep", help="leave th
 
 def _generate_all(engine, count: int, seed: int) -> None:
     from motor_ingesta.farmia import SOURCES, Trouble
-    from motor_ingesta.file_generator import generate_files
+    from motor_ingesta.file_generator import generate_files, next_row
     from motor_ingesta.message_generator import generate_events
     for name, source in SOURCES.items():
-        start = _next_row(engine.lake, name)
+        start = next_row(engine.lake, name)
         trouble = Trouble(late=0.02, duplicate=0.01, corrupt=0.005, missing=0.01, null=0.02, schema_v2_from=start + count // 2)
         if source.topics: generate_events(engine.connections(), name, count, seed, start, trouble, lake=engine.lake)
         elif source.format == "png": generate_files(engine.lake, name, 20, 1, seed, start, trouble)

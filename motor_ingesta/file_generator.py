@@ -20,9 +20,9 @@ from .farmia import Rows, Trouble, day_of, rows, source
 from .lake import Lake, landing_day, list_files, read_bytes, write_bytes
 
 # %% auto #0
-__all__ = ['Manifest', 'write_manifest', 'read_manifests', 'json_texts', 'generate_files', 'preview_rows']
+__all__ = ['Manifest', 'write_manifest', 'read_manifests', 'next_row', 'json_texts', 'generate_files', 'preview_rows']
 
-# %% ../nbs/32_file_generator.ipynb #3558960e
+# %% ../nbs/32_file_generator.ipynb #ec8de8f2
 @dataclass
 class Manifest:
     "What a call made"
@@ -60,6 +60,10 @@ def write_manifest(lake: Lake, manifest: Manifest, kind: str) -> str: # its URI
 def read_manifests(lake: Lake, dataset: str) -> list[Manifest]:
     "All that was made of a dataset in this home"
     return [Manifest(**json.loads(read_bytes(file.path))) for file in list_files(_manifests(lake, dataset), "*.json")]
+
+def next_row(lake: Lake, dataset: str) -> int: # 0 if nothing was made of it yet
+    "The row number to go on with"
+    return max((m.end for m in read_manifests(lake, dataset)), default=0)
 
 def _manifests(lake: Lake, dataset: str) -> str: return f"{lake.home}/manifests/{dataset}"
 

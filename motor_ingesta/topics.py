@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['KafkaUnavailable', 'TopicRemade', 'KafkaSilent', 'OffsetPlan', 'partition_edges', 'plan_offsets', 'read_records',
-           'avro_types', 'AvroReader', 'reader_hints', 'decode_avro', 'declared_types', 'decode', 'decode_values']
+__all__ = ['KafkaUnavailable', 'TopicRemade', 'KafkaSilent', 'OffsetPlan', 'topic_names', 'partition_edges', 'plan_offsets',
+           'read_records', 'avro_types', 'AvroReader', 'reader_hints', 'decode_avro', 'declared_types', 'decode',
+           'decode_values']
 
-# %% ../nbs/40_topics.ipynb #306c8847
+# %% ../nbs/40_topics.ipynb #757036ec
 class KafkaUnavailable(MotorIngestaError):
     "Kafka does not answer, refuses us, or a topic is not there"
 
@@ -56,10 +57,18 @@ def _silent(admin: AdminClient, connection: KafkaConnection, error: KafkaExcepti
     if refused: return KafkaUnavailable(f"Kafka at {connection.bootstrap_servers} refused us: {refused.str()}", fix="check sasl_username, sasl_password, security_protocol and ssl.ca.location of the catalog's connections")
     return KafkaSilent(f"Kafka at {connection.bootstrap_servers} does not answer: {error.args[0].str()}", fix="is it running, and is the address right? Locally: motor-ingesta services status")
 
+def _topics(admin: AdminClient, connection: KafkaConnection, errors: list[KafkaError]) -> dict: # name → what Kafka says of it
+    try: return {name: topic for name, topic in admin.list_topics(timeout=15).topics.items() if not name.startswith("__")}
+    except KafkaException as e: raise _silent(admin, connection, e, errors) from None
+
+def topic_names(connection: KafkaConnection, **secrets) -> list[str]:
+    "The topics there are, but for Kafka's own"
+    errors: list[KafkaError] = []
+    return sorted(_topics(_admin(connection, secrets, errors), connection, errors))
+
 def _partitions(admin: AdminClient, connection: KafkaConnection, source: KafkaSource, errors: list[KafkaError]) -> list[TopicPartition]:
     "The partitions of the source's topics"
-    try: there = {name: topic for name, topic in admin.list_topics(timeout=15).topics.items() if not name.startswith("__")}
-    except KafkaException as e: raise _silent(admin, connection, e, errors) from None
+    there = _topics(admin, connection, errors)
     wanted = [name for name in there if re.fullmatch(source.topic_pattern, name)] if source.topic_pattern else source.topics or [source.topic]
     if missing := [name for name in wanted if name not in there]:
         raise KafkaUnavailable(f"Kafka at {connection.bootstrap_servers} has no topic {', '.join(missing)}", fix="create it, or correct the topic in the catalog")

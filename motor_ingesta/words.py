@@ -10,7 +10,7 @@ import os
 # %% auto #0
 __all__ = ['LANGUAGES', 'language_of', 'Words']
 
-# %% ../nbs/80_words.ipynb #9443d61f
+# %% ../nbs/80_words.ipynb #ce2de21d
 LANGUAGES = ("en", "es")
 
 _TEXTS = {
@@ -50,6 +50,7 @@ _TEXTS = {
     "generate": ("Generate", "Generar"),
     "generating": ("generating {}", "generando {}"),
     "landing": ("Landing", "Landing"),
+    "files_there": ("{} files", "{} ficheros"),
     "file": ("File", "Fichero"),
     "look_into": ("Look into it", "Ver el contenido"),
     "picture_of": ("picture {}", "imagen {}"),
@@ -86,6 +87,10 @@ _TEXTS = {
     "last_messages": ("Last messages, decoded", "Últimos mensajes, decodificados"),
     "schema": ("Schema in the registry", "Esquema en el registry"),
     "schema_told": ("subject {subject}, version {version}, id {id}, compatibility {rule}", "subject {subject}, versión {version}, id {id}, compatibilidad {rule}"),
+    "events": ("Events", "Eventos"),
+    "topic": ("Topic", "Topic"),
+    "version": ("Version", "Versión"),
+    "records_there": ("{} records in {} partitions", "{} registros en {} particiones"),
     "no_schema": ("this topic has no schema in the registry", "este topic no tiene esquema en el registry"),
     "looking": ("looking at {}", "mirando {}"),
     # motor_de_ingesta
