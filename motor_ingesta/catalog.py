@@ -9,7 +9,7 @@ import difflib
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatch
 from importlib.resources import files
 from pathlib import Path
@@ -19,7 +19,7 @@ import fastavro
 import sqlglot
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from .errors import MotorIngestaError
 from .schemas import RESERVED, field_types
@@ -31,7 +31,8 @@ __all__ = ['Value', 'Source', 'AfterIngest', 'FilesSource', 'AvroValue', 'JsonVa
            'farmia_catalog', 'catalog_yaml', 'catalog_schema']
 
 # %% ../nbs/20_catalog.ipynb #b384aa88
-def _refuse(sentence: str): raise PydanticCustomError("catalog", "{sentence}", {"sentence": sentence})
+def _refusal(sentence: str) -> PydanticCustomError: return PydanticCustomError("catalog", "{sentence}", {"sentence": sentence})
+def _refuse(sentence: str): raise _refusal(sentence)
 
 _SILENT = {"mode": "bad rows go to the quarantine", "badrecordspath": "bad rows go to the quarantine", "columnnameofcorruptrecord": "bad rows go to the quarantine",
            "ignorecorruptfiles": "unreadable files go to the quarantine", "ignoremissingfiles": "a missing file must be noticed", "failondataloss": "lost offsets are reported",
@@ -69,19 +70,38 @@ def _regex(value: str) -> str:
     except re.error as e: _refuse(f"is not a regular expression: {e}")
     return value
 
-# %% ../nbs/20_catalog.ipynb #5c3be02b
+# %% ../nbs/20_catalog.ipynb #229d4b4c
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, hide_input_in_errors=True)
 
+    @classmethod
+    def _contradictions(cls, said: dict) -> Iterator[tuple[tuple, str]]: # (place, sentence)
+        "Values that do not go together, whatever else is wrong with each"
+        yield from ()
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _all_at_once(cls, said, handler):
+        found = [InitErrorDetails(type=_refusal(sentence), loc=place, input=None) for place, sentence in cls._contradictions(said)] if isinstance(said, dict) else []
+        try: model = handler(said)
+        except ValidationError as e: found = [*map(_again, e.errors(include_url=False)), *found]
+        if found: raise ValidationError.from_exception_data(cls.__name__, found, hide_input=True)
+        return model
+
+def _again(error: dict) -> InitErrorDetails:
+    "An error that Pydantic told, to be told once more"
+    kind = _refusal(error["ctx"]["sentence"]) if error["type"] == "catalog" else error["type"]
+    return InitErrorDetails(type=kind, loc=error["loc"], input=error["input"], ctx=error.get("ctx", {}))
+
+# %% ../nbs/20_catalog.ipynb #5c3be02b
 class AfterIngest(_Model):
     "What happens to a file once it is safely in bronze"
     action: Literal["keep", "archive", "delete"] = Field("keep", description="keep it in landing, move it to the archive, or delete it")
     after_days: int | None = Field(None, ge=0, description="days after it was ingested; required for delete")
 
-    @model_validator(mode="after")
-    def _says_when(self):
-        if self.action == "delete" and self.after_days is None: _refuse("deletes without saying when; add `after_days`")
-        return self
+    @classmethod
+    def _contradictions(cls, said):
+        if said.get("action") == "delete" and said.get("after_days") is None: yield (), "deletes without saying when; add `after_days`"
 
 class FilesSource(_Model):
     "Files that land in a folder"
@@ -97,11 +117,11 @@ class FilesSource(_Model):
     _check_ddl = field_validator("ddl")(lambda value: value and _ddl(value))
     _check_options = field_validator("options", mode="before")(_options)
 
-    @model_validator(mode="after")
-    def _schema_fits_format(self):
-        if self.format in ("json", "json_array", "csv") and not self.ddl: _refuse(f"reads {self.format} without a schema; add `schema`, like `device_id STRING, at TIMESTAMP`")
-        if self.format in ("text", "binary") and self.ddl: _refuse(f"reads {self.format}, whose only column is {'value STRING' if self.format == 'text' else 'content BINARY'}; remove `schema`")
-        return self
+    @classmethod
+    def _contradictions(cls, said):
+        form, ddl = said.get("format"), _part(said, "ddl", "schema")
+        if form in ("json", "json_array", "csv") and not ddl: yield (), f"reads {form} without a schema; add `schema`, like `device_id STRING, at TIMESTAMP`"
+        if form in ("text", "binary") and ddl: yield (), f"reads {form}, whose only column is {'value STRING' if form == 'text' else 'content BINARY'}; remove `schema`"
 
 # %% ../nbs/20_catalog.ipynb #f311f1ae
 class AvroValue(_Model):
@@ -149,11 +169,10 @@ class KafkaSource(_Model):
     _check_pattern = field_validator("topic_pattern")(lambda value: value and _regex(value))
     _check_options = field_validator("options", mode="before")(_options)
 
-    @model_validator(mode="after")
-    def _one_way_to_name_topics(self):
-        given = [name for name in ("topic", "topics", "topic_pattern") if getattr(self, name)]
-        if len(given) != 1: _refuse(f"names its topics by {' and '.join(given) or 'nothing'}; give exactly one of topic, topics, topic_pattern")
-        return self
+    @classmethod
+    def _contradictions(cls, said):
+        given = [name for name in ("topic", "topics", "topic_pattern") if said.get(name)]
+        if len(given) != 1: yield (), f"names its topics by {' and '.join(given) or 'nothing'}; give exactly one of topic, topics, topic_pattern"
 
 Source = Annotated[FilesSource | KafkaSource, Field(discriminator="kind")]
 
@@ -180,18 +199,21 @@ class Dataset(_Model):
     @property
     def name(self) -> str: return f"{self.datasource}/{self.dataset}"
 
-    @model_validator(mode="after")
-    def _partitions_exist(self):
-        known = self._columns()
-        if known is None: return self
-        for column in self.sink.partition_by:
-            if column not in known: _refuse(f"is partitioned by {column}, which it does not have{_did_you_mean(column, known)}")
-        return self
+    @classmethod
+    def _contradictions(cls, said):
+        known, columns = _columns(said.get("source")), _part(said.get("sink"), "partition_by")
+        for column in columns if known and isinstance(columns, list) else []:
+            if column not in known: yield ("sink", "partition_by"), f"has {column}, which is no column of the dataset{_did_you_mean(column, known)}"
 
-    def _columns(self) -> set[str] | None:
-        "Every column its bronze table will have; None if only the data tells"
-        ddl = getattr(self.source, "ddl", None) or getattr(getattr(self.source, "value", None), "ddl", None)
-        return {*field_types(ddl), *RESERVED} if ddl else None
+def _part(said: Any, *names: str) -> Any:
+    "A value of a mapping or a model, by the first of these names that it has; None if it has none"
+    return next((v for name in names if (v := said.get(name) if isinstance(said, dict) else getattr(said, name, None))), None)
+
+def _columns(source: Any) -> set[str] | None:
+    "Every column that a source's bronze table will have; None if only the data tells, or the schema is not one"
+    ddl = _part(source, "ddl", "schema") or _part(_part(source, "value"), "ddl", "schema")
+    try: return {*field_types(ddl), *RESERVED} if isinstance(ddl, str) else None
+    except sqlglot.errors.SqlglotError: return None
 
 def _did_you_mean(word: str, known, otherwise: str | None = None) -> str:
     close = difflib.get_close_matches(str(word), [str(k) for k in known], n=1)
@@ -290,11 +312,12 @@ class Catalog(_Model):
     connections: Connections = Field(default_factory=Connections, description="Kafka and the schema registry; without them, those of this computer")
     datasets: list[Dataset] = Field(min_length=1, description="the datasets")
 
-    @model_validator(mode="after")
-    def _names_are_unique(self):
-        names = [d.name for d in self.datasets]
-        if twice := sorted({name for name in names if names.count(name) > 1}): _refuse(f"has {', '.join(twice)} more than once; a dataset is described in one place")
-        return self
+    @classmethod
+    def _contradictions(cls, said):
+        described = said.get("datasets") if isinstance(said.get("datasets"), list) else []
+        names = [d.name if isinstance(d, Dataset) else f"{d.get('datasource')}/{d.get('dataset')}" if isinstance(d, dict) else str(d) for d in described]
+        for i, name in enumerate(names):
+            if name in names[:i]: yield ("datasets", i, "dataset"), f"makes {name} for the second time; a dataset is described in one place"
 
     def select(self,
                *names: str, # `datasource/dataset`, or a glob such as `iot/*`; none for all
@@ -389,6 +412,9 @@ def _mistake(path: str, node: yaml.Node | None, error: dict) -> tuple[int, str]:
     elif kind == "union_tag_invalid": says = f"has an unknown {context['discriminator']}: {context['tag']}{_did_you_mean(context['tag'], re.findall(r'[a-z_]+', context['expected_tags']))}"
     elif kind == "literal_error": says = f"must be {context['expected']}{_did_you_mean(_scalar(node, error['loc']), re.findall(r'[A-Za-z_-]+', context['expected']), '')}"
     elif kind == "catalog": says = context["sentence"]
+    elif kind == "string_pattern_mismatch": says = "must be lower case letters, digits and underscores"
+    elif kind in ("model_type", "model_attributes_type", "dict_type"): says = "must be keys with values"
+    elif kind == "list_type": says = f"must be a list, like [{_scalar(node, error['loc']) or '…'}]"
     else: says = error["msg"][0].lower() + error["msg"][1:]
     return line, f"{path}:{line}: {key or 'the file'} {says}"
 
