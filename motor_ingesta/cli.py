@@ -19,7 +19,7 @@ from typing import Annotated, Optional
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from . import __version__
@@ -220,6 +220,14 @@ _share = lambda what: Annotated[float, typer.Option(min=0, max=1, help=f"share o
 Late, Duplicate, Corrupt, Missing, Null = _share("that happened days before"), _share("sent twice"), _share("that cannot be read"), _share("with a field left out"), _share("with a null")
 SchemaV2 = Annotated[Optional[int], typer.Option(help="row number from which rows have one more column")]
 
+@contextmanager
+def _making(dataset: str, count: int):
+    "A bar on standard error, and an end on Ctrl-C; gives the generators' arguments for both"
+    columns = (TextColumn("{task.description}"), BarColumn(20), TextColumn("{task.completed:,.0f} of {task.total:,.0f} rows"), TimeRemainingColumn())
+    with _stop_on_signal() as stop, Progress(*columns, console=_err(), transient=True) as bars:
+        task = bars.add_task(dataset, total=count)
+        yield {"stop": stop, "progress": lambda made: bars.update(task, completed=made.end - made.start)}
+
 def _show_manifest(manifest, as_json: bool) -> None:
     if as_json: print(json.dumps(asdict(manifest)))
     else: print(f"{manifest.dataset}: {manifest.rows:,} rows (seed {manifest.seed}, rows {manifest.start} to {manifest.end - 1}), {manifest.bronze:,} for bronze, {manifest.quarantine:,} for the quarantine; trouble: {manifest.trouble or 'none'}")
@@ -239,7 +247,8 @@ def generate_files_(dataset: str, home: Home = Path("farmia"), files: Annotated[
     lake, trouble = Lake(home), _trouble(late, duplicate, corrupt, missing, null, schema_v2_from)
     start = next_row(lake, dataset) if start is None else start
     if dry_run: return _dry_run(dataset, seed, start, trouble)
-    with _stop_on_signal() as stop: _show_manifest(generate_files(lake, dataset, files, rows, seed, start, trouble, stop=stop), as_json)
+    with _making(dataset, files * rows) as ways: manifest = generate_files(lake, dataset, files, rows, seed, start, trouble, **ways)
+    _show_manifest(manifest, as_json)
 
 @generate.command("events")
 def generate_events_(dataset: str, home: Home = Path("farmia"), catalog: CatalogFile = None, count: Annotated[int, typer.Option(min=1)] = 1000, seed: Seed = 7, start: Start = None,
@@ -254,8 +263,8 @@ def generate_events_(dataset: str, home: Home = Path("farmia"), catalog: Catalog
     engine, trouble = MotorIngesta(home, catalog), _trouble(late, duplicate, corrupt, missing, null, schema_v2_from)
     start = next_row(engine.lake, dataset) if start is None else start
     if dry_run: return _dry_run(dataset, seed, start, trouble)
-    with _stop_on_signal() as stop:
-        _show_manifest(generate_events(engine.connections(), dataset, count, seed, start, trouble, rate, profile, lake=engine.lake, stop=stop), as_json)
+    with _making(dataset, count) as ways: manifest = generate_events(engine.connections(), dataset, count, seed, start, trouble, rate, profile, lake=engine.lake, **ways)
+    _show_manifest(manifest, as_json)
 
 # %% ../nbs/70_cli.ipynb #2d6babe0
 KafkaPort = Annotated[int, typer.Option(help="port of Kafka")]
