@@ -29,7 +29,7 @@ from .errors import MotorIngestaError
 __all__ = ['app', 'generate', 'services', 'Home', 'AsJson', 'CatalogFile', 'Seed', 'Start', 'Late', 'Duplicate', 'Corrupt',
            'Missing', 'Null', 'SchemaV2', 'KafkaPort', 'RegistryPort', 'main', 'run', 'preview', 'audit', 'replay',
            'recover', 'schemas', 'validate', 'generate_files_', 'generate_events_', 'services_start', 'services_stop',
-           'services_status', 'doctor', 'demo']
+           'services_status', 'doctor', 'docs', 'demo']
 
 # %% ../nbs/70_cli.ipynb #b5aecec0
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Files and Kafka events into bronze Delta tables.")
@@ -322,6 +322,17 @@ def doctor(home: Home = Path("farmia")) -> None:
     checks = _checks(home)
     for what, right, says in checks: print(f"{'ok  ' if right else 'MEND'} {what:9} {says}")
     raise typer.Exit(0 if all(right for _, right, _ in checks) else 1)
+
+# %% ../nbs/70_cli.ipynb #a41e07c9
+@app.command()
+def docs() -> None:
+    "Make the READMEs and the site from the notebooks of this clone."
+    from motor_ingesta.site import build_site, repository, write_readmes
+    root = repository()
+    with _err().status("making the site"):
+        write_readmes(root)
+        site = build_site(root, shutil.which("quarto"))
+    print(f"{site}\nlook at it with: python3 -m http.server --directory {site}")
 
 # %% ../nbs/70_cli.ipynb #7f709c24
 @app.command()
