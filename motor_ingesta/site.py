@@ -5,6 +5,7 @@
 # %% ../nbs/86_site.ipynb #9e96a352
 from __future__ import annotations
 
+import ast
 import hashlib
 import html
 import io
@@ -28,8 +29,8 @@ from .errors import MotorIngestaError
 from .jars import cache_folder
 
 # %% auto #0
-__all__ = ['READMES', 'SiteError', 'repository', 'page_name', 'notebooks', 'relink', 'write_readmes', 'draw', 'run_companion',
-           'sidebar', 'build_site']
+__all__ = ['READMES', 'SiteError', 'repository', 'page_name', 'notebooks', 'relink', 'write_readmes', 'title_alone', 'draw',
+           'run_companion', 'sidebar', 'build_site']
 
 # %% ../nbs/86_site.ipynb #5761b9d0
 class SiteError(MotorIngestaError):
@@ -72,13 +73,28 @@ def write_readmes(root: Path) -> None:
 def _import_types(cell) -> None:
     if cell.cell_type == "code": cell.source = cell.source.replace("if TYPE_CHECKING:", "if True:")
 
+def _leave_examples(cell) -> None:
+    if cell.cell_type != "code" or cell.directives_.keys() & {"export", "exports", "exporti", "exec_doc"}: return
+    code, imports = cell.parsed_() or [], (ast.Import, ast.ImportFrom)
+    if any(isinstance(node, imports) for statement in code for node in ast.walk(statement)) and not all(isinstance(statement, imports) for statement in code): cell.directives_["eval:"] = ["false"]
+
+def title_alone(text: str) -> list[str]: # the title with its summary, and what comes after it, if anything
+    title = re.match(r"# .*(\n+>.*)*", text)
+    return [part for part in (text[:title.end()], text[title.end():].strip()) if part] if title else [text]
+
 def _page(source: Path, target: Path) -> None:
     "One notebook as its page shows it; runs in a process of its own"
+    from execnb.nbio import mk_cell
     from nbdev.processors import FilterDefaults
     from nbdev.serve_drv import main
 
     class Shown(FilterDefaults):
-        def base_procs(self): return [_import_types, *super().base_procs()]
+        def base_procs(self): return [_import_types, _leave_examples, *super().base_procs()]
+
+        def __call__(self, nb):
+            nb.cells[:1] = [mk_cell(part, "markdown") for part in title_alone(nb.cells[0].source)]
+            for number, cell in enumerate(nb.cells): cell.idx_ = number
+            return super().__call__(nb)
 
     main((source, target, Shown))
 
@@ -87,7 +103,7 @@ def _pages(root: Path, work: Path) -> None:
     with chdir(root), ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
         for done in [pool.submit(_page, path, work / f"{page_name(path.stem)}.ipynb") for path in notebooks(root)]: done.result()
 
-# %% ../nbs/86_site.ipynb #b7740e49
+# %% ../nbs/86_site.ipynb #885b808e
 def _documented(cells: list[dict]) -> set[str]: return {name.lower() for cell in cells for name in re.findall(r"^(?:#\|.*\n)*show_doc\(([\w.]+)", _text(cell))}
 
 def _text(cell: dict) -> str: return "".join(cell["source"])
@@ -104,7 +120,7 @@ def _front(source: str, language: str) -> str:
     front = {key: value for key, value in yaml.safe_load(source.strip().strip("-")).items() if key != "output-file"}
     return f"---\n{yaml.safe_dump(front | {'lang': language}, allow_unicode=True, width=1000)}---\n"
 
-# %% ../nbs/86_site.ipynb #b0665c17
+# %% ../nbs/86_site.ipynb #34dfbf9f
 _DIAGRAM = re.compile(r"^```mermaid\n(.*?)^```$", re.M | re.S)
 
 def draw(diagram: str, # in Mermaid's language
@@ -120,7 +136,7 @@ def _draw_all(text: str, page: str) -> str:
     numbers = iter(range(1, 100))
     return _DIAGRAM.sub(lambda found: f"```{{=html}}\n{draw(found[1], f'{page}-diagram-{next(numbers)}')}\n```", text)
 
-# %% ../nbs/86_site.ipynb #4a0cb0ab
+# %% ../nbs/86_site.ipynb #85806ba9
 _STATE, _VIEW = "application/vnd.jupyter.widget-state+json", "application/vnd.jupyter.widget-view+json"
 
 _BEFORE = """from motor_ingesta.catalog import farmia_catalog
@@ -162,7 +178,7 @@ def _kept(root: Path, path: Path) -> tuple[dict, list[str]]:
         found.write_text(json.dumps(run_companion(path)), encoding="utf-8")
     return tuple(json.loads(found.read_text(encoding="utf-8")))
 
-# %% ../nbs/86_site.ipynb #dfb5d2f2
+# %% ../nbs/86_site.ipynb #3b4890dd
 _SCRIPTS = { # file → npm package, SHA-256 of its archive
     "embed-amd.js": ("@jupyter-widgets/html-manager@1.0.15", "2b9d65cb7913e1c7d671757a10008b32c9c2448d4429513371e55c07d6107638"),
     "require.js": ("requirejs@2.3.8", "777158e89275e16bd51aec3ef714fbcb5dc45789e7078659933bc814916d7dec")}
@@ -191,7 +207,7 @@ def _archive(package: str, sha256: str) -> bytes: # `name@version`
         raise SiteError(f"{package} is not the file it should be; it was deleted", fix="try again; if it stays so, a proxy on the way changes downloads")
     return content
 
-# %% ../nbs/86_site.ipynb #5cc002bd
+# %% ../nbs/86_site.ipynb #4c0adfbc
 _PANEL = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <style>body {{ font-family: sans-serif; margin: 0.5rem; background: #fff; color: #222; color-scheme: light; }}</style>
@@ -220,7 +236,7 @@ def _show_panels(root: Path, work: Path) -> dict[str, str]: # page → what it s
 def _pictures(root: Path, stem: str) -> str:
     return "".join(f"![The panel at work, {told}](images/{name})\n\n" for language, told in (("en", "in English"), ("es", "in Spanish")) if (root / "nbs/images" / (name := f"panel_{stem}_{language}.png")).exists())
 
-# %% ../nbs/86_site.ipynb #6b14b227
+# %% ../nbs/86_site.ipynb #5ccfd8c6
 def sidebar(wanted: list, # names, patterns, and sections `{section: …, contents: […]}`
             there: list[str], # the notebooks' file names
            ) -> list: # the same with pages in place of notebooks
@@ -238,7 +254,7 @@ def sidebar(wanted: list, # names, patterns, and sections `{section: …, conten
         return kept
     return shown(wanted)
 
-# %% ../nbs/86_site.ipynb #4abe8731
+# %% ../nbs/86_site.ipynb #f705b8bd
 def build_site(root: Path, # the clone
                quarto: str | None = None, # the program; smalldocs makes the site without it
               ) -> Path: # the folder `_docs`
@@ -285,7 +301,7 @@ def _finish(cell: dict, page: str, home: str, known: dict[str, set[str]]) -> Non
         shown = output.get("data", {})
         if "text/markdown" in shown: shown["text/markdown"] = _local_links("".join(shown["text/markdown"]), home, known)
 
-# %% ../nbs/86_site.ipynb #7724ce3f
+# %% ../nbs/86_site.ipynb #81b1a83e
 def _render(work: Path, quarto: str | None) -> None:
     if quarto:
         done = subprocess.run([quarto, "render", work, "--no-cache", "--no-execute"], capture_output=True, text=True)

@@ -11,8 +11,8 @@ REPOSITORY = Path(__file__).parents[1]
 @pytest.fixture(scope="session")
 def motor_ingesta():
     "Calls the command line; gives what it printed on standard output"
-    def call(*words, code=0, timeout=600):
-        done = subprocess.run([Path(sys.executable).parent / "motor-ingesta", *map(str, words)], capture_output=True, text=True, timeout=timeout)
+    def call(*words, code=0, timeout=600, cwd=None):
+        done = subprocess.run([Path(sys.executable).parent / "motor-ingesta", *map(str, words)], capture_output=True, text=True, timeout=timeout, cwd=cwd)
         assert done.returncode == code, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
     return call
