@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import html
+import inspect
 import io
 import json
 import multiprocessing
@@ -82,11 +83,20 @@ def title_alone(text: str) -> list[str]: # the title with its summary, and what 
     title = re.match(r"# .*(\n+>.*)*", text)
     return [part for part in (text[:title.end()], text[title.end():].strip()) if part] if title else [text]
 
+def _methods(shown) -> list: return [member for name, member in vars(shown).items() if inspect.isfunction(member) and not name.startswith("_")] if inspect.isclass(shown) else []
+
 def _page(source: Path, target: Path) -> None:
     "One notebook as its page shows it; runs in a process of its own"
     from execnb.nbio import mk_cell
+    from nbdev import showdoc
     from nbdev.processors import FilterDefaults
     from nbdev.serve_drv import main
+    from nbdev.showdoc import BasicMarkdownRenderer as Plain
+
+    class Documented(Plain):
+        def _repr_markdown_(self):
+            methods = [Plain(member, title_level=4)._repr_markdown_().removeprefix("---\n\n") for member in _methods(self.sym)]
+            return "\n\n".join([super()._repr_markdown_(), *methods])
 
     class Shown(FilterDefaults):
         def base_procs(self): return [_import_types, _leave_examples, *super().base_procs()]
@@ -96,6 +106,7 @@ def _page(source: Path, target: Path) -> None:
             for number, cell in enumerate(nb.cells): cell.idx_ = number
             return super().__call__(nb)
 
+    showdoc.BasicMarkdownRenderer = Documented # settings.ini could only name a class that exists without nbdev
     main((source, target, Shown))
 
 def _pages(root: Path, work: Path) -> None:
@@ -103,10 +114,12 @@ def _pages(root: Path, work: Path) -> None:
     with chdir(root), ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
         for done in [pool.submit(_page, path, work / f"{page_name(path.stem)}.ipynb") for path in notebooks(root)]: done.result()
 
-# %% ../nbs/86_site.ipynb #885b808e
-def _documented(cells: list[dict]) -> set[str]: return {name.lower() for cell in cells for name in re.findall(r"^(?:#\|.*\n)*show_doc\(([\w.]+)", _text(cell))}
-
+# %% ../nbs/86_site.ipynb #bed8c241
 def _text(cell: dict) -> str: return "".join(cell["source"])
+
+def _told(cells: list[dict]) -> list[dict]: return [output["data"] for cell in cells for output in cell.get("outputs", []) if "text/markdown" in output.get("data", {})]
+
+def _documented(cells: list[dict]) -> set[str]: return {name.lower() for data in _told(cells) for name in re.findall(r"^#{3,4} ([\w.]+)$", "".join(data["text/markdown"]), re.M)}
 
 def _local_links(text: str, home: str, known: dict[str, set[str]]) -> str: # `known`: page → names documented there
     "Links that nbdev made to the site's own address, made relative; without those that lead nowhere"
@@ -114,6 +127,11 @@ def _local_links(text: str, home: str, known: dict[str, set[str]]) -> str: # `kn
         label, page, name = found.groups()
         return f"[{label}]({page}.ipynb#{name})" if name in known.get(page, ()) else label
     return re.sub(rf"\[([^\]]*)\]\({re.escape(home)}/(\w+)\.html#([\w.]+)\)", link, text)
+
+def _plain_code(text: str) -> str:
+    "nbdev puts links into signatures too, where they would be read as code; and a method without a sentence gets Python's own"
+    text = re.sub(r"```.*?```", lambda code: re.sub(r"\[(`[^`]*`)\]\([^)]*\)", r"\1", code[0]), text, flags=re.S)
+    return text.replace("*Call self as a function.*", "")
 
 def _front(source: str, language: str) -> str:
     "A page's front matter, with its language and without nbdev's name for its file"
@@ -297,9 +315,7 @@ def _finish(cell: dict, page: str, home: str, known: dict[str, set[str]]) -> Non
     text = _text(cell)
     if cell["cell_type"] == "raw": cell["source"] = _front(text, "es" if page.endswith("_es") else "en")
     elif cell["cell_type"] == "markdown": cell["source"] = _draw_all(_local_links(relink(text, _to_page), home, known), page)
-    for output in cell.get("outputs", []):
-        shown = output.get("data", {})
-        if "text/markdown" in shown: shown["text/markdown"] = _local_links("".join(shown["text/markdown"]), home, known)
+    for data in _told([cell]): data["text/markdown"] = _local_links(_plain_code("".join(data["text/markdown"])), home, known)
 
 # %% ../nbs/86_site.ipynb #81b1a83e
 def _render(work: Path, quarto: str | None) -> None:
