@@ -22,6 +22,7 @@ import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import chdir
 from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -85,18 +86,23 @@ def title_alone(text: str) -> list[str]: # the title with its summary, and what 
 
 def _methods(shown) -> list: return [member for name, member in vars(shown).items() if inspect.isfunction(member) and not name.startswith("_")] if inspect.isclass(shown) else []
 
+@cache
+def _with_methods() -> type:
+    from nbdev.showdoc import BasicMarkdownRenderer
+
+    class Documented(BasicMarkdownRenderer):
+        def _repr_markdown_(self):
+            methods = [BasicMarkdownRenderer(member, title_level=4)._repr_markdown_().removeprefix("---\n\n") for member in _methods(self.sym)]
+            return "\n\n".join([super()._repr_markdown_(), *methods])
+
+    return Documented
+
 def _page(source: Path, target: Path) -> None:
     "One notebook as its page shows it; runs in a process of its own"
     from execnb.nbio import mk_cell
     from nbdev import showdoc
     from nbdev.processors import FilterDefaults
     from nbdev.serve_drv import main
-    from nbdev.showdoc import BasicMarkdownRenderer as Plain
-
-    class Documented(Plain):
-        def _repr_markdown_(self):
-            methods = [Plain(member, title_level=4)._repr_markdown_().removeprefix("---\n\n") for member in _methods(self.sym)]
-            return "\n\n".join([super()._repr_markdown_(), *methods])
 
     class Shown(FilterDefaults):
         def base_procs(self): return [_import_types, _leave_examples, *super().base_procs()]
@@ -106,7 +112,7 @@ def _page(source: Path, target: Path) -> None:
             for number, cell in enumerate(nb.cells): cell.idx_ = number
             return super().__call__(nb)
 
-    showdoc.BasicMarkdownRenderer = Documented # settings.ini could only name a class that exists without nbdev
+    showdoc.BasicMarkdownRenderer = _with_methods() # settings.ini could only name a class that exists without nbdev
     main((source, target, Shown))
 
 def _pages(root: Path, work: Path) -> None:
