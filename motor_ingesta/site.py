@@ -154,6 +154,7 @@ def draw(diagram: str, # in Mermaid's language
     title = re.search(r"^\s*accTitle:\s*(.+)$", diagram, re.M)
     if not title: raise SiteError(f"the diagram that begins with {diagram.splitlines()[0]!r} has no title", fix="add a line `accTitle: what it shows`")
     svg = mermaidx.render(diagram).svg().replace("my-svg", name)
+    svg = re.sub(r"max-width: ([\d.]+)px;", lambda width: f"{width[0]} min-width: {float(width[1]) * 0.6:.0f}px;", svg, count=1) # a wide one scrolls before it cannot be read
     return f'<figure class="diagram" role="img" aria-label="{html.escape(title[1].strip(), quote=True)}">{svg}</figure>'
 
 def _draw_all(text: str, page: str) -> str:
