@@ -21,8 +21,11 @@ import tarfile
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import chdir
+from dataclasses import is_dataclass
 from fnmatch import fnmatch
 from functools import cache
+from importlib import import_module
+from itertools import groupby
 from pathlib import Path
 
 import yaml
@@ -87,10 +90,18 @@ def title_alone(text: str) -> list[str]: # the title with its summary, and what 
 def _methods(shown) -> list: return [member for name, member in vars(shown).items() if inspect.isfunction(member) and not name.startswith("_")] if inspect.isclass(shown) else []
 
 @cache
-def _with_methods() -> type:
+def _renderer() -> type:
+    from fastcore.docments import DocmentText
     from nbdev.showdoc import BasicMarkdownRenderer
 
     class Documented(BasicMarkdownRenderer):
+        "A class with its methods, and the fields of a dataclass with their comments, which only the module's file has"
+        room = None
+
+        def __init__(self, sym, *arguments, **more):
+            super().__init__(sym, *arguments, **more)
+            if is_dataclass(sym) and (own := getattr(import_module(f"motor_ingesta.{self.room}"), sym.__name__, None)): self.dm = DocmentText(own, docstring=False)
+
         def _repr_markdown_(self):
             methods = [BasicMarkdownRenderer(member, title_level=4)._repr_markdown_().removeprefix("---\n\n") for member in _methods(self.sym)]
             return "\n\n".join([super()._repr_markdown_(), *methods])
@@ -101,18 +112,24 @@ def _page(source: Path, target: Path) -> None:
     "One notebook as its page shows it; runs in a process of its own"
     from execnb.nbio import mk_cell
     from nbdev import showdoc
-    from nbdev.processors import FilterDefaults
+    from nbdev.process import Processor
+    from nbdev.processors import FilterDefaults, add_show_docs
     from nbdev.serve_drv import main
 
+    class InOrder(Processor):
+        "The names of one cell in their own order, which nbdev turns round"
+        def begin(self): self.nb.cells[:] = [cell for told, run in groupby(self.nb.cells, lambda cell: bool(cell.get("has_sd"))) for cell in (reversed(list(run)) if told else run)]
+
     class Shown(FilterDefaults):
-        def base_procs(self): return [_import_types, _leave_examples, *super().base_procs()]
+        def base_procs(self): return [_import_types, _leave_examples, *(p for each in super().base_procs() for p in ((each, InOrder) if each is add_show_docs else (each,)))]
 
         def __call__(self, nb):
             nb.cells[:1] = [mk_cell(part, "markdown") for part in title_alone(nb.cells[0].source)]
             for number, cell in enumerate(nb.cells): cell.idx_ = number
             return super().__call__(nb)
 
-    showdoc.BasicMarkdownRenderer = _with_methods() # settings.ini could only name a class that exists without nbdev
+    showdoc.BasicMarkdownRenderer = _renderer() # settings.ini could only name a class that exists without nbdev
+    _renderer().room = page_name(source.stem)
     main((source, target, Shown))
 
 def _pages(root: Path, work: Path) -> None:
