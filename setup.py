@@ -3,6 +3,7 @@ from configparser import ConfigParser
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 here = Path(__file__).parent
 config = ConfigParser(delimiters=["="])
@@ -12,7 +13,7 @@ settings = config["DEFAULT"]
 needed = [  # what a Databricks cluster lacks, and what the code imports
     "confluent-kafka[avro,schemaregistry]>=2.8", "fastavro>=1.9", "httpx", "attrs", "authlib",
     "faker==40.54.0",  # its names change between versions, and a seed must make the same rows
-    "pydantic>=2.7", "pyyaml>=6", "sqlglot>=26", "pyarrow>=15", "numpy>=1.26", "pandas>=2",
+    "pydantic>=2.7", "pyyaml>=6", "sqlglot>=26", "pyarrow>=15", "numpy>=1.26", "pandas>=2.1",
     "prometheus-client>=0.20", "python-json-logger>=3", "psutil>=5.9", "platformdirs>=4", "filelock>=3.12", "tenacity>=8.2", "typer>=0.12", "rich>=13", "pillow>=10",
 ]
 extras = {
@@ -27,6 +28,18 @@ extras = {
     ],
 }
 
+class BuildWithNotebooks(build_py):
+    "The companion notebooks go into the wheel; an editable install finds them beside the package"
+    notebooks = ("motor_de_ingesta", "files_generation", "messages_generation")
+
+    def run(self):
+        super().run()
+        if self.editable_mode: return
+        target = Path(self.build_lib, "motor_ingesta/notebooks")
+        self.mkpath(str(target))
+        for name in self.notebooks: self.copy_file(str(here / f"nbs/{name}.ipynb"), str(target / f"{name}.ipynb"))
+
+
 setup(
     name=settings["lib_name"],
     version=settings["version"],
@@ -40,6 +53,7 @@ setup(
     license="Apache-2.0",
     packages=find_packages(include=["motor_ingesta", "motor_ingesta.*"]),
     package_data={"motor_ingesta": ["*.yml", "*.json", "*.properties"]},
+    cmdclass={"build_py": BuildWithNotebooks},
     python_requires=f">={settings['min_python']}",
     install_requires=needed,
     extras_require=extras,

@@ -10,7 +10,7 @@ import os
 # %% auto #0
 __all__ = ['LANGUAGES', 'language_of', 'Words']
 
-# %% ../nbs/80_words.ipynb #ce2de21d
+# %% ../nbs/80_words.ipynb #2b74575e
 LANGUAGES = ("en", "es")
 
 _TEXTS = {
@@ -73,6 +73,8 @@ _TEXTS = {
     "connect": ("Use this cluster", "Usar este clúster"),
     "connected": ("{} answers; {} topics", "{} responde; {} topics"),
     "connecting": ("asking {}", "preguntando a {}"),
+    "in_use": ("{} is used", "se usa {}"),
+    "no_servers": ("say where Kafka is: its bootstrap servers", "indique dónde está Kafka: sus bootstrap servers"),
     "count": ("Events", "Eventos"),
     "rate": ("Events per second (0: as fast as it goes)", "Eventos por segundo (0: lo más rápido posible)"),
     "profile": ("Profile", "Perfil"),
@@ -121,6 +123,29 @@ _TEXTS = {
     "audit": ("Audit", "Auditoría"),
     "editor": ("Dataset editor", "Editor de datasets"),
     "reading": ("reading {}", "leyendo {}"),
+    "starting": ("looking at the sources; Spark starts, which takes some seconds", "mirando los orígenes; Spark arranca, tarda unos segundos"),
+    "choose": ("Choose what to ingest", "Elija qué ingerir"),
+    "progress": ("Progress", "Progreso"),
+    "asking": ("asking", "consultando"),
+    "not_known": ("not known", "no se sabe"),
+    "last_run": ("{state} on {at}", "{state} el {at}"),
+    "datasets": ("{} datasets", "{} datasets"),
+    "pending_sum": ("{} datasets have something pending", "{} datasets tienen algo pendiente"),
+    "line": ("line", "línea"),
+    "look_below": ("the datasets that failed say why, in the table above", "los datasets con error dicen por qué, en la tabla de arriba"),
+    "rows_in": ("{rows} rows in {partitions} partitions", "{rows} filas en {partitions} particiones"),
+    "newest_of": ("{title} (the last {shown} of {all})", "{title} (las últimas {shown} de {all})"),
+    "whole_table": ("all rows", "todas las filas"),
+    "reason": ("Reason", "Motivo"),
+    "any_reason": ("any", "cualquiera"),
+    "in_quarantine": ("{open} rows in quarantine, {replayed} replayed since", "{open} filas en cuarentena, {replayed} reprocesadas después"),
+    "no_such_row": ("show the rows first; there is no row {}", "muestre antes las filas; no hay una fila {}"),
+    "source_of": ("Source of row {}", "Origen de la fila {}"),
+    "differences": ("Differences", "Diferencias"),
+    "notes": ("Notes", "Notas"),
+    "runs_there": ("{} entries", "{} entradas"),
+    "new_files": ("new dataset of files", "dataset nuevo de ficheros"),
+    "new_kafka": ("new dataset of Kafka", "dataset nuevo de Kafka"),
     "rows_by_partition": ("Rows of {} by partition {}", "Filas de {} por partición {}"),
     "reasons": ("Rows in quarantine by reason", "Filas en cuarentena por motivo"),
     "row_number": ("Row to follow to its source", "Fila que seguir hasta su origen"),
@@ -130,6 +155,7 @@ _TEXTS = {
     "raw": ("the row as it came", "la fila tal como llegó"),
     "gone": ("the source does not have it any more", "el origen ya no lo tiene"),
     "replay": ("Replay the quarantine", "Reprocesar la cuarentena"),
+    "replaying": ("reading the quarantine of {} again", "leyendo de nuevo la cuarentena de {}"),
     "replayed": ("{tried} rows tried, {replayed} now in bronze, {left} still in quarantine", "{tried} filas probadas, {replayed} ya en bronze, {left} siguen en cuarentena"),
     "run_audit": ("Audit the chosen datasets", "Auditar los datasets elegidos"),
     "auditing": ("counting sources and tables", "contando orígenes y tablas"),

@@ -1,0 +1,126 @@
+"JupyterLab and Voilà in a real browser, as a person uses them"
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Locator, Page, expect
+
+CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+PATIENCE = 120_000  # milliseconds for what waits for Spark, Kafka or a kernel
+TOKEN = "panels"
+
+
+@contextmanager
+def process(*words, env, url, log):
+    "A server that answers at a URL, until the end of the block"
+    with log.open("w") as out: server = subprocess.Popen([str(w) for w in words], env=os.environ | env, stdout=out, stderr=out, start_new_session=True)
+    try:
+        deadline = time.monotonic() + 120
+        while not answers(url):
+            assert server.poll() is None and time.monotonic() < deadline, log.read_text()[-3000:]
+            time.sleep(0.2)
+        yield
+    finally:
+        server.send_signal(signal.SIGTERM)
+        try: server.wait(30)
+        finally:
+            if server.poll() is None: os.killpg(server.pid, signal.SIGKILL)
+
+
+def answers(url):
+    try: return urllib.request.urlopen(url, timeout=2).status == 200
+    except OSError: return False
+
+
+@contextmanager
+def jupyterlab(home, kafka_port, registry_port, port):
+    "What `motor-ingesta lab` opens; gives its URL"
+    quiet = {"JUPYTER_TOKEN": TOKEN, "LANGUAGE": "en", "JUPYTER_CONFIG_DIR": f"{home}/jupyter", "JUPYTERLAB_SETTINGS_DIR": f"{home}/jupyter/lab", "JUPYTERLAB_WORKSPACES_DIR": f"{home}/jupyter/workspaces"}
+    command = (Path(sys.executable).parent / "motor-ingesta", "lab", "--home", home, "--no-browser", "--port", port, "--kafka-port", kafka_port, "--registry-port", registry_port)
+    with process(*command, env=quiet, url=f"http://127.0.0.1:{port}/api/status?token={TOKEN}", log=Path(home, "lab.log")): yield f"http://127.0.0.1:{port}"
+
+
+class Window:
+    "A page, with what it complained about and what it asked of other machines"
+    def __init__(self, page: Page):
+        self.page, self.errors, self.strangers = page, [], []
+        page.set_default_timeout(PATIENCE)
+        page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda e: self.errors.append(str(e)))
+        page.route(lambda url: not re.match(r"(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:", url), lambda route: (self.strangers.append(route.request.url), route.abort()))
+
+    def open(self, base: str, notebook: str, theme: str = "JupyterLab Light") -> None:
+        "A notebook in JupyterLab"
+        request = urllib.request.Request(f"{base}/lab/api/settings/@jupyterlab/apputils-extension:themes?token={TOKEN}", json.dumps({"raw": json.dumps({"theme": theme})}).encode(), method="PUT")
+        urllib.request.urlopen(request, timeout=30)
+        self.page.goto(f"{base}/lab/tree/{notebook}?reset&token={TOKEN}")
+        self.page.locator(".jp-Notebook .jp-Cell").first.wait_for()
+        self.page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").first.wait_for()
+
+    def run_all(self) -> Locator:
+        "Run all cells; gives the panel"
+        self.page.get_by_role("menuitem", name="Run", exact=True).click()
+        self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        return self.panel()
+
+    def run(self, code: str) -> Locator:
+        "Run a cell of one's own, below the others; gives its panel"
+        before = self.page.locator(".jp-OutputArea-output .lm-Panel h2").count()
+        self.page.locator(".jp-Notebook").last.press("Escape")
+        self.page.keyboard.press("End")
+        self.page.locator(".jp-Notebook .jp-Cell").last.locator(".jp-InputPrompt, .jp-InputArea-prompt").first.click()
+        self.page.keyboard.press("b")
+        self.page.keyboard.press("Enter")
+        self.page.keyboard.insert_text(code)
+        self.page.keyboard.press("Shift+Enter")
+        return self.panel(before)
+
+    def panel(self, number: int = 0) -> Locator:
+        found = self.page.locator(".jp-OutputArea-output, .jp-RenderedWidget").filter(has=self.page.locator("h2")).locator(".widget-vbox:has(> .widget-html h2)").nth(number)
+        found.wait_for()
+        return found
+
+    def save(self) -> None:
+        self.page.keyboard.press("Escape")
+        self.page.keyboard.press("Control+s")
+
+    def picture(self, panel: Locator, name: str) -> None:
+        "A screenshot of a panel, for the site"
+        folder = Path(os.environ.get("MOTOR_INGESTA_SCREENSHOTS", "")) if os.environ.get("MOTOR_INGESTA_SCREENSHOTS") else None
+        if not folder: return
+        folder.mkdir(parents=True, exist_ok=True)
+        panel.screenshot(path=folder / f"panel_{name}.png", animations="disabled")
+
+    def check(self, panel_selector: str = ".widget-vbox:has(> .widget-html h2)") -> None:
+        "Nothing in the console, nothing from elsewhere, and nothing that keeps a person out of the panel"
+        assert self.strangers == []
+        assert self.errors == []
+        found = Axe().run(self.page, context=panel_selector)
+        serious = [f"{v['id']} ({v['impact']}): {v['nodes'][0]['html'][:300]}" for v in found.response["violations"] if v["impact"] in ("serious", "critical")]
+        assert serious == [], "\n".join(serious)
+
+
+def says(panel: Locator, text: str | re.Pattern, timeout: int = PATIENCE) -> None:
+    "Wait until a panel shows a text"
+    expect(panel).to_contain_text(text, timeout=timeout)
+
+
+def button(panel: Locator, name: str) -> Locator: return panel.get_by_role("button", name=name, exact=True)
+
+
+def fill(panel: Locator, label: str, value) -> None:
+    "Type into a control that is found by its label"
+    control = panel.get_by_label(label, exact=True)
+    control.fill(str(value))
+    control.press("Tab")
+
+
+def choose(panel: Locator, label: str, option: str) -> None: panel.get_by_label(label, exact=True).select_option(label=option)
