@@ -389,7 +389,7 @@ def _compare(engine, out: Console) -> bool:
     out.print(table)
     return equal
 
-# %% ../nbs/70_cli.ipynb #b161f141
+# %% ../nbs/70_cli.ipynb #57a9feca
 def _companions() -> list[Path]:
     "The companion notebooks, from the wheel or from the clone that is installed"
     package = Path(__file__).parent
@@ -420,6 +420,7 @@ def lab(home: Home = Path("farmia"), catalog: CatalogFile = None,
     if services: services_start(home, kafka_port, registry_port)
     settings = {"MOTOR_INGESTA_HOME": str(home.absolute()), "MOTOR_INGESTA_KAFKA_PORT": str(kafka_port), "MOTOR_INGESTA_REGISTRY_PORT": str(registry_port)} | ({"MOTOR_INGESTA_CATALOG": str(catalog.absolute())} if catalog else {})
     words = ["--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", f"--ServerApp.root_dir={folder}", f"--LabApp.default_url=/lab/tree/{_companions()[0].name}"] + ([] if browser else ["--no-browser"])
+    if getattr(os, "geteuid", lambda: 1)() == 0: words.append("--allow-root") # as in a container; it listens on the loopback address, and asks for its token
     with subprocess.Popen([sys.executable, "-m", "jupyterlab", *words], env=os.environ | settings, cwd=folder) as server:
         signal.signal(signal.SIGINT, lambda *_: None) # JupyterLab asks whether it was meant
         signal.signal(signal.SIGTERM, lambda *_: server.terminate())

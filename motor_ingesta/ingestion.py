@@ -24,8 +24,9 @@ from .words import Words
 # %% auto #0
 __all__ = ['Line', 'Datasets', 'Editor', 'EnginePanel']
 
-# %% ../nbs/84_ingestion.ipynb #41e336f1
+# %% ../nbs/84_ingestion.ipynb #1871585f
 _SIGNS = {"waiting": "○", "running": "▶", "waiting to try again": "↻", "succeeded": "✓", "failed": "✗", "stopped": "■"}
+_ENDED = ("succeeded", "failed", "stopped")
 _COLUMNS = "display: grid; grid-template-columns: 11em 9em minmax(9em, 1fr) 8em minmax(12em, 2fr); column-gap: 1em; align-items: center; line-height: 1.6"
 _NAME = {"width": "16em"}
 
@@ -75,14 +76,14 @@ class Line(widgets.HBox):
         pending = words("not_known") if self._fault else f"{words('asking')} …" if self.pending is None else words("pending_files" if self._is_files else "pending_records", self.pending)
         if report.status == "waiting" and not report.run_id: return self._put(pending, self._last, "", "", self._fault)
         state = f"{_SIGNS[report.status]} {self._told(report.status)}"
-        told = words("told", read=report.rows_read, written=report.rows_written, quarantined=report.rows_quarantined) + (f" · {words('rows_per_second', round(self._pace[2]))}" if self._pace[2] else "")
+        told = "" if not (report.batches or report.status in _ENDED) else words("told", read=report.rows_read, written=report.rows_written, quarantined=report.rows_quarantined) + (f" · {words('rows_per_second', round(self._pace[2]))}" if self._pace[2] else "")
         self._put(pending, state, self._bar(report), told, self._fault or report.error)
 
     def _put(self, pending: str, state: str, bar: str, told: str, wrong: str) -> None:
         self._cells.value = _cells(self._source, pending, state, bar, told, more=_wrong(wrong) if wrong else "")
 
     def _bar(self, report: DatasetReport) -> str:
-        done, ended = report.files or report.rows_read, report.status in ("succeeded", "failed", "stopped")
+        done, ended = report.files or report.rows_read, report.status in _ENDED
         label = html.escape(f"{self.words('progress')}: {report.dataset}", quote=True)
         if not ended and not done: return f'<progress aria-label="{label}" style="width: 8em"></progress>' if report.status == "running" else ""
         return f'<progress aria-label="{label}" style="width: 8em" max="{max(1, done + report.pending)}" value="{max(done, report.status == "succeeded")}"></progress>'
@@ -119,7 +120,7 @@ class Datasets(widgets.VBox):
     def _choose(self, value: bool) -> None:
         for line in self.lines.values(): line.chosen.value = value
 
-# %% ../nbs/84_ingestion.ipynb #3d390eb6
+# %% ../nbs/84_ingestion.ipynb #b504a7c7
 _NEW = {"new_files": """datasets:
   - datasource: weather
     dataset: my_station
@@ -154,13 +155,12 @@ class Editor(widgets.VBox):
         self.check()
 
     def check(self) -> None:
-        words, self.valid = self.words, []
-        try: self.valid = parse_catalog(self.entry.value, words("line")).datasets
-        except CatalogError as e: said, sign, why = words("invalid"), "✗", "\n".join(e.mistakes)
-        except Exception as e: said, sign, why = words("invalid"), "✗", f"{type(e).__name__}: {e}"
-        else: said, sign, why = "\n".join(words("valid", name=d.name, kind=d.source.kind) for d in self.valid), "✓", ""
+        words, line, self.valid = self.words, self.words("line"), []
+        try: self.valid = parse_catalog(self.entry.value, line).datasets
+        except CatalogError as e: self.said = "\n".join([words("invalid"), *(m.replace(f"{line}:", f"{line} ", 1) for m in e.mistakes)])
+        else: self.said = "\n".join(words("valid", name=d.name, kind=d.source.kind) for d in self.valid)
         self.use.disabled = not self.valid
-        self.says.value = f'<div role="status" style="white-space: pre-wrap"><b aria-hidden="true">{sign}</b> {html.escape(said)}\n{html.escape(why)}</div>'
+        self.says.value = f'<div role="status" style="white-space: pre-wrap"><b aria-hidden="true">{"✓" if self.valid else "✗"}</b> {html.escape(self.said)}</div>'
         self.text = catalog_yaml(*self.valid) if self.valid else ""
         self.keep.value = f"<b>{html.escape(words('keep'))}</b>{preformatted(self.text, words('keep'))}" if self.valid else ""
 

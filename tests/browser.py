@@ -72,21 +72,22 @@ class Window:
         return self.panel()
 
     def run(self, code: str) -> Locator:
-        "Run a cell of one's own, below the others; gives its panel"
-        before = self.page.locator(".jp-OutputArea-output .lm-Panel h2").count()
-        self.page.locator(".jp-Notebook").last.press("Escape")
-        self.page.keyboard.press("End")
-        self.page.locator(".jp-Notebook .jp-Cell").last.locator(".jp-InputPrompt, .jp-InputArea-prompt").first.click()
+        "Run a cell of one's own, below the others; gives the panel it shows, if it shows one"
+        before = self._panels().count()
+        self.page.locator(".jp-Notebook .jp-Cell").last.click()
+        self.page.keyboard.press("Escape")
         self.page.keyboard.press("b")
         self.page.keyboard.press("Enter")
         self.page.keyboard.insert_text(code)
         self.page.keyboard.press("Shift+Enter")
-        return self.panel(before)
+        return self._panels().nth(before)
 
-    def panel(self, number: int = 0) -> Locator:
-        found = self.page.locator(".jp-OutputArea-output, .jp-RenderedWidget").filter(has=self.page.locator("h2")).locator(".widget-vbox:has(> .widget-html h2)").nth(number)
-        found.wait_for()
-        return found
+    def panel(self) -> Locator:
+        "The first panel, once it is there"
+        self._panels().first.wait_for()
+        return self._panels().first
+
+    def _panels(self) -> Locator: return self.page.locator(".widget-vbox:has(> .widget-html h2)")
 
     def save(self) -> None:
         self.page.keyboard.press("Escape")
@@ -94,10 +95,9 @@ class Window:
 
     def picture(self, panel: Locator, name: str) -> None:
         "A screenshot of a panel, for the site"
-        folder = Path(os.environ.get("MOTOR_INGESTA_SCREENSHOTS", "")) if os.environ.get("MOTOR_INGESTA_SCREENSHOTS") else None
-        if not folder: return
-        folder.mkdir(parents=True, exist_ok=True)
-        panel.screenshot(path=folder / f"panel_{name}.png", animations="disabled")
+        if not (folder := os.environ.get("MOTOR_INGESTA_SCREENSHOTS")): return
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        panel.screenshot(path=Path(folder, f"panel_{name}.png"), animations="disabled")
 
     def check(self, panel_selector: str = ".widget-vbox:has(> .widget-html h2)") -> None:
         "Nothing in the console, nothing from elsewhere, and nothing that keeps a person out of the panel"
@@ -124,3 +124,11 @@ def fill(panel: Locator, label: str, value) -> None:
 
 
 def choose(panel: Locator, label: str, option: str) -> None: panel.get_by_label(label, exact=True).select_option(label=option)
+
+
+def tab(panel: Locator, name: str) -> Locator: return panel.get_by_role("tab", name=name, exact=True)
+
+
+def lit(panel: Locator) -> Locator:
+    "What the chosen tab shows"
+    return panel.locator(".widget-tab-contents > :not(.lm-mod-hidden)")
