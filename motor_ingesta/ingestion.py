@@ -24,11 +24,11 @@ from .words import Words
 # %% auto #0
 __all__ = ['Line', 'Datasets', 'Editor', 'EnginePanel']
 
-# %% ../nbs/84_ingestion.ipynb #1871585f
+# %% ../nbs/84_ingestion.ipynb #ca39fac2
 _SIGNS = {"waiting": "○", "running": "▶", "waiting to try again": "↻", "succeeded": "✓", "failed": "✗", "stopped": "■"}
 _ENDED = ("succeeded", "failed", "stopped")
-_COLUMNS = "display: grid; grid-template-columns: 11em 9em minmax(9em, 1fr) 8em minmax(12em, 2fr); column-gap: 1em; align-items: center; line-height: 1.6"
-_NAME = {"width": "16em"}
+_COLUMNS = "display: grid; grid-template-columns: 8.5em 9em 12em 1fr; column-gap: 1em; align-items: center; line-height: 1.5; min-height: 2em"
+_NAME, _REST = {"flex": "0 0 15em", "width": "15em"}, {"flex": "1 1 0", "min_width": "0"}
 
 def _cells(*texts: str, more: str = "") -> str: return f'<div style="{_COLUMNS}">{"".join(f"<span>{t}</span>" for t in texts)}</div>{more}'
 
@@ -41,11 +41,11 @@ class Line(widgets.HBox):
         source = dataset.source
         self._source = f"{words('files')}: {source.format}" if self._is_files else f"Kafka: {source.value.format}"
         self.chosen = widgets.Checkbox(value=True, description=dataset.name, tooltip=dataset.description, indent=False, layout=_NAME)
-        self._cells = widgets.HTML(layout={"flex": "1 1 auto"})
+        self._cells = widgets.HTML(layout=_REST)
         self.pending: int | None = None
         self._report, self._last, self._fault = DatasetReport(dataset.name), "", ""
         self._pace: tuple[int, float, float] = (0, 0.0, 0.0) # rows, seconds, rows per second
-        super().__init__([self.chosen, self._cells])
+        super().__init__([self.chosen, self._cells], layout={"align_items": "center", "border_top": "1px solid #8884"})
         self._draw()
 
     def ask(self) -> None: self.pending, self._fault = None, ""; self._draw()
@@ -74,21 +74,21 @@ class Line(widgets.HBox):
     def _draw(self) -> None:
         report, words = self._report, self.words
         pending = words("not_known") if self._fault else f"{words('asking')} …" if self.pending is None else words("pending_files" if self._is_files else "pending_records", self.pending)
-        if report.status == "waiting" and not report.run_id: return self._put(pending, self._last, "", "", self._fault)
+        if report.status == "waiting" and not report.run_id: return self._put(pending, self._last, "", self._fault)
         state = f"{_SIGNS[report.status]} {self._told(report.status)}"
         told = "" if not (report.batches or report.status in _ENDED) else words("told", read=report.rows_read, written=report.rows_written, quarantined=report.rows_quarantined) + (f" · {words('rows_per_second', round(self._pace[2]))}" if self._pace[2] else "")
-        self._put(pending, state, self._bar(report), told, self._fault or report.error)
+        self._put(pending, f"{state}<br>{bar}" if (bar := self._bar(report)) else state, told, self._fault or report.error)
 
-    def _put(self, pending: str, state: str, bar: str, told: str, wrong: str) -> None:
-        self._cells.value = _cells(self._source, pending, state, bar, told, more=_wrong(wrong) if wrong else "")
+    def _put(self, pending: str, state: str, told: str, wrong: str) -> None:
+        self._cells.value = _cells(self._source, pending, state, told, more=_wrong(wrong) if wrong else "")
 
     def _bar(self, report: DatasetReport) -> str:
         done, ended = report.files or report.rows_read, report.status in _ENDED
         label = html.escape(f"{self.words('progress')}: {report.dataset}", quote=True)
-        if not ended and not done: return f'<progress aria-label="{label}" style="width: 8em"></progress>' if report.status == "running" else ""
-        return f'<progress aria-label="{label}" style="width: 8em" max="{max(1, done + report.pending)}" value="{max(done, report.status == "succeeded")}"></progress>'
+        if not ended and not done: return f'<progress aria-label="{label}" style="width: 11em"></progress>' if report.status == "running" else ""
+        return f'<progress aria-label="{label}" style="width: 11em" max="{max(1, done + report.pending)}" value="{max(done, report.status == "succeeded")}"></progress>'
 
-# %% ../nbs/84_ingestion.ipynb #77844058
+# %% ../nbs/84_ingestion.ipynb #67f43f6c
 class Datasets(widgets.VBox):
     "The catalog as a table"
     def __init__(self, words: Words):
@@ -96,7 +96,7 @@ class Datasets(widgets.VBox):
         self.all, self.none = button(words("all")), button(words("none"))
         for act, value in ((self.all, True), (self.none, False)): act.on_click(lambda _, value=value: self._choose(value))
         self._rows, self._on_choice = widgets.VBox(layout={"max_height": "32em", "overflow": "auto"}), []
-        titles = widgets.HBox([widgets.HTML(f"<b>{words('dataset')}</b>", layout=_NAME), widgets.HTML(_cells(*(f"<b>{words(t)}</b>" for t in ("source", "pending", "state", "progress", "rows"))), layout={"flex": "1 1 auto"})])
+        titles = widgets.HBox([widgets.HTML(f"<b>{words('dataset')}</b>", layout=_NAME), widgets.HTML(_cells(*(f"<b>{words(t)}</b>" for t in ("source", "pending", "state", "rows"))), layout=_REST)])
         super().__init__([row(self.all, self.none), titles, self._rows])
 
     @property
@@ -120,7 +120,7 @@ class Datasets(widgets.VBox):
     def _choose(self, value: bool) -> None:
         for line in self.lines.values(): line.chosen.value = value
 
-# %% ../nbs/84_ingestion.ipynb #b504a7c7
+# %% ../nbs/84_ingestion.ipynb #da4028fb
 _NEW = {"new_files": """datasets:
   - datasource: weather
     dataset: my_station
@@ -158,7 +158,7 @@ class Editor(widgets.VBox):
         words, line, self.valid = self.words, self.words("line"), []
         try: self.valid = parse_catalog(self.entry.value, line).datasets
         except CatalogError as e: self.said = "\n".join([words("invalid"), *(m.replace(f"{line}:", f"{line} ", 1) for m in e.mistakes)])
-        else: self.said = "\n".join(words("valid", name=d.name, kind=d.source.kind) for d in self.valid)
+        else: self.said = "\n".join(words("valid", name=d.name, kind=words("files").lower() if d.source.kind == "files" else "Kafka") for d in self.valid)
         self.use.disabled = not self.valid
         self.says.value = f'<div role="status" style="white-space: pre-wrap"><b aria-hidden="true">{"✓" if self.valid else "✗"}</b> {html.escape(self.said)}</div>'
         self.text = catalog_yaml(*self.valid) if self.valid else ""

@@ -51,7 +51,7 @@ class Setting:
     begin: Callable[[], str] # the lines of Python that make `engine`
     hide: Callable[[str], str] = str # takes secrets out of texts
 
-# %% ../nbs/83_inspection.ipynb #46ffb593
+# %% ../nbs/83_inspection.ipynb #8c459e20
 _MOST_BARS = 30
 
 class Bronze(widgets.VBox):
@@ -61,8 +61,8 @@ class Bronze(widgets.VBox):
         self.setting, self.words = setting, (words := setting.words)
         self._name, self._found = "", None # of the rows that are shown
         self.dataset = field(widgets.Dropdown, words("dataset"), options=names)
-        self.rows = field(widgets.BoundedIntText, words("first_rows"), value=20, min=1, max=1000, width="14em")
-        self.number = field(widgets.BoundedIntText, words("row_number"), value=1, min=1, max=1000, width="22em")
+        self.rows = field(widgets.BoundedIntText, words("first_rows"), value=20, min=1, max=1000, width="6em")
+        self.number = field(widgets.BoundedIntText, words("row_number"), value=1, min=1, max=1000, width="6em")
         self.show, self.follow = button(words("show"), "primary"), button(words("follow"))
         self.picture, self.table, self.origin = (Shown(words) for _ in range(3))
         self.lane = Lane(f"{setting.home} {self.zone}", words, [self.show, self.follow, *acts], hide=setting.hide)

@@ -148,9 +148,10 @@ class Lane:
         for button in self._buttons: button.disabled = working
         if self._stop: self._stop.disabled = not working
 
-# %% ../nbs/81_parts.ipynb #5bd64168
+# %% ../nbs/81_parts.ipynb #e1b67ca3
 def field(kind: type[widgets.Widget], label: str, *, width: str = "auto", **more) -> widgets.Widget:
-    "A control with its whole label"
+    "A control with its whole label, which its width leaves out"
+    width = width if width == "auto" else f"calc({width} + {len(label) * 0.56:.1f}em)"
     return kind(description=label, style={"description_width": "initial"}, layout={"width": width}, **more)
 
 def offer(choice: widgets.Dropdown, options: list[tuple[str, Any]]) -> None:
@@ -159,7 +160,7 @@ def offer(choice: widgets.Dropdown, options: list[tuple[str, Any]]) -> None:
     if options: choice.value = options[0][1]
 
 def button(label: str, look: str = "") -> widgets.Button: return widgets.Button(description=label, tooltip=label, button_style=look, layout={"width": "auto"})
-def row(*shown: widgets.Widget) -> widgets.HBox: return widgets.HBox(shown, layout={"flex_flow": "row wrap", "align_items": "center"})
+def row(*shown: widgets.Widget) -> widgets.HBox: return widgets.HBox(shown, layout={"flex_flow": "row wrap", "align_items": "center", "grid_gap": "0 1.2em"})
 def heading(text: str, level: int = 3) -> widgets.HTML: return widgets.HTML(f"<h{level} style='margin: 0.4em 0'>{html.escape(text)}</h{level}>")
 
 def preformatted(text: str, label: str = "") -> str:
@@ -195,11 +196,13 @@ def _table(rows: pd.DataFrame, title: str, pick: widgets.IntText | None) -> widg
     if pick: table.observe(picked, names="selected_rows")
     return table
 
+_MOST = 500 # characters in a cell
+
 def _cell(value: Any) -> Any:
     "What a table shows of a value: bytes and long texts by their beginning"
-    if isinstance(value, (bytes, bytearray)): value = bytes(value[:200]).decode(errors="replace")
+    if isinstance(value, (bytes, bytearray)): value = bytes(value[:_MOST]).decode(errors="replace")
     elif isinstance(value, (list, dict, tuple)) or hasattr(value, "asDict"): value = str(value)
-    return value if not isinstance(value, str) or len(value) <= 200 else value[:199] + "…"
+    return value if not isinstance(value, str) or len(value) <= _MOST else value[:_MOST - 1] + "…"
 
 # %% ../nbs/81_parts.ipynb #7c10408e
 _INK = "#010203" # stands for the page's own colour of text

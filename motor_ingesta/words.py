@@ -10,7 +10,7 @@ import os
 # %% auto #0
 __all__ = ['LANGUAGES', 'language_of', 'Words']
 
-# %% ../nbs/80_words.ipynb #2b74575e
+# %% ../nbs/80_words.ipynb #e9feda56
 LANGUAGES = ("en", "es")
 
 _TEXTS = {
@@ -73,7 +73,6 @@ _TEXTS = {
     "connect": ("Use this cluster", "Usar este clúster"),
     "connected": ("{} answers; {} topics", "{} responde; {} topics"),
     "connecting": ("asking {}", "preguntando a {}"),
-    "in_use": ("{} is used", "se usa {}"),
     "no_servers": ("say where Kafka is: its bootstrap servers", "indique dónde está Kafka: sus bootstrap servers"),
     "count": ("Events", "Eventos"),
     "rate": ("Events per second (0: as fast as it goes)", "Eventos por segundo (0: lo más rápido posible)"),
@@ -87,6 +86,8 @@ _TEXTS = {
     "seconds": ("seconds", "segundos"),
     "offsets": ("Partitions and offsets", "Particiones y offsets"),
     "last_messages": ("Last messages, decoded", "Últimos mensajes, decodificados"),
+    "messages": ("Last messages", "Últimos mensajes"),
+    "schema_short": ("Schema", "Esquema"),
     "schema": ("Schema in the registry", "Esquema en el registry"),
     "schema_told": ("subject {subject}, version {version}, id {id}, compatibility {rule}", "subject {subject}, versión {version}, id {id}, compatibilidad {rule}"),
     "events": ("Events", "Eventos"),

@@ -63,7 +63,8 @@ class Window:
         urllib.request.urlopen(request, timeout=30)
         self.page.goto(f"{base}/lab/tree/{notebook}?reset&token={TOKEN}")
         self.page.locator(".jp-Notebook .jp-Cell").first.wait_for()
-        self.page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").first.wait_for()
+        expect(self.page.locator(".jp-Toolbar-kernelName")).to_contain_text("Python 3", timeout=PATIENCE)
+        expect(self.page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=PATIENCE)
 
     def run_all(self) -> Locator:
         "Run all cells; gives the panel"
@@ -90,8 +91,10 @@ class Window:
     def _panels(self) -> Locator: return self.page.locator(".widget-vbox:has(> .widget-html h2)")
 
     def save(self) -> None:
+        self.page.locator(".jp-Notebook .jp-Cell").last.click()
         self.page.keyboard.press("Escape")
         self.page.keyboard.press("Control+s")
+        expect(self.page.locator(".lm-TabBar-tab.jp-mod-current.jp-mod-dirty")).to_have_count(0)
 
     def picture(self, panel: Locator, name: str) -> None:
         "A screenshot of a panel, for the site"

@@ -70,7 +70,7 @@ def records(endpoints, topic):
         consumer.assign([TopicPartition(topic, partition, 0) for partition in ends])
         while ends:
             message = consumer.poll(20)
-            assert message and not message.error(), message
+            assert message is not None and not message.error(), message
             found.append(message)
             if message.offset() + 1 == ends[message.partition()]: del ends[message.partition()]
     finally: consumer.close()
@@ -192,23 +192,23 @@ def test_messages_generation(home, lab, services, window):
     says(panel, f"{len(found)} records in")
 
     ends = Counter(m.partition() for m in found)
-    rows = [r.locator("td").all_inner_texts() for r in panel.locator(".dt-scroll-body tbody tr").all()]
+    rows = [r.locator("td").all_inner_texts() for r in panel.locator(".dt-scroll-body:visible tbody tr").all()]
     assert {int(r[1]): int(r[4]) for r in rows if int(r[4])} == ends and {r[0] for r in rows} == {"sales.online_orders"}
-    tab(panel, "Last messages, decoded").click()
+    tab(panel, "Last messages").click()
     says(panel, "the first 15 rows")
     at = {(m.partition(), m.offset()): m for m in found}
     for r in [r.locator("td").all_inner_texts() for r in panel.locator(".dt-scroll-body:visible tbody tr").all()]:
         message = at[int(r[1]), int(r[2])]
         assert r[4] == (message.key() or b"").decode(), r
-        if r[5] and r[6].startswith("{"): assert int(r[5]) == int.from_bytes(message.value()[1:5]) and json.loads(r[6].rstrip("…"))["order_id"].encode() in message.value()
-    tab(panel, "Schema in the registry").click()
+        if r[5] and r[6].startswith("{"): assert int(r[5]) == int.from_bytes(message.value()[1:5]) and re.search(r'"order_id": "([^"]+)"', r[6]).group(1).encode() in message.value()
+    tab(panel, "Schema").click()
     versions = registry(endpoints, "subjects/sales.online_orders-value/versions")
     told = panel.get_by_label("Version", exact=True).locator("option").all_inner_texts()
     assert len(told) == len(versions) == 2 and all("compatibility" in t for t in told)
     for t in reversed(told):
         choose(panel, "Version", t)
-        version = registry(endpoints, f"subjects/sales.online_orders-value/versions/{re.search(r'version (\d+)', t).group(1)}")
-        assert f"id {version['id']}," in t
+        version = registry(endpoints, "subjects/sales.online_orders-value/versions/" + re.search(r"version\s(\d+)", t).group(1))
+        assert f"id {version['id']}," in t.replace("\xa0", " ")
         says(panel.get_by_role("region", name="Schema in the registry"), json.loads(version["schema"])["fields"][-1]["name"])
         assert json.loads(panel.get_by_role("region", name="Schema in the registry").inner_text()) == json.loads(version["schema"])
     window.picture(panel, "messages_generation_en")
@@ -233,7 +233,7 @@ def test_messages_generation(home, lab, services, window):
     fill(panel, "API key", "farm-key")
     fill(panel, "API secret", "hunter2-secret")
     button(panel, "Use this cluster").click()
-    says(panel, "does not answer")
+    says(panel, "refused us")
     assert [panel.get_by_label(label, exact=True).input_value() for label in ("API key", "API secret")] == ["", ""]
     choose(panel, "Security protocol", "PLAINTEXT")
     button(panel, "Use this cluster").click()
@@ -357,7 +357,7 @@ def test_motor_de_ingesta(home, lab, services, window):
     button(look, "Use it in this panel").click()
     says(line("weather/my_station"), "0 files")
     choose(look, "Begin from", "iot/telemetry")
-    says(look, "Valid: iot/telemetry reads kafka")
+    says(look, "Valid: iot/telemetry reads Kafka")
     window.check()
 
     button(panel, "None").click()
@@ -373,7 +373,7 @@ def test_motor_de_ingesta(home, lab, services, window):
     says(panel, "until stopped")
     expect(button(panel, "Run once")).to_be_disabled()
     panel = window.run("motor_de_ingesta(home, catalog, 'es')")
-    says(panel, "hasta que se pare")
+    says(panel, "En curso:")
     says(line("sales/orders"), f"{more.rows} leídas")
     button(panel, "Parar").click()
     says(panel, re.compile(r"filas leídas, [\d.]+ en bronze"))
