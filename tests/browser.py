@@ -14,8 +14,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-PATIENCE = 120_000  # milliseconds for what waits for Spark, Kafka or a kernel
+PATIENCE = 300_000  # milliseconds for what waits for Spark, Kafka or a kernel
 TOKEN = "panels"
+expect.set_options(timeout=60_000)
 
 
 @contextmanager
@@ -94,7 +95,7 @@ class Window:
         self.page.locator(".jp-Notebook .jp-Cell").last.click()
         self.page.keyboard.press("Escape")
         self.page.keyboard.press("Control+s")
-        expect(self.page.locator(".lm-TabBar-tab.jp-mod-current.jp-mod-dirty")).to_have_count(0)
+        expect(self.page.locator(".lm-TabBar-tab.jp-mod-current.jp-mod-dirty")).to_have_count(0, timeout=PATIENCE)
 
     def picture(self, panel: Locator, name: str) -> None:
         "A screenshot of a panel, for the site"

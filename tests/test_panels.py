@@ -2,7 +2,6 @@
 import json
 import os
 import re
-import time
 import urllib.request
 from collections import Counter
 from pathlib import Path
