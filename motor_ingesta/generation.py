@@ -69,7 +69,7 @@ class Which(widgets.VBox):
         name, day = self._dataset.value, self.day.value
         if name and day and day != day_of(name, self.start.value, self.seed.value): self.start.value = row_of(name, day, self.seed.value)
 
-# %% ../nbs/82_generation.ipynb #468979fc
+# %% ../nbs/82_generation.ipynb #ca3d6a2f
 class FilesPanel(widgets.VBox):
     "Generate files of a dataset, and look at its landing folder"
     def __init__(self, lake: Lake, catalog: Catalog, words: Words):
@@ -98,6 +98,7 @@ class FilesPanel(widgets.VBox):
     def _generate(self) -> None:
         name, files, rows, start, seed, trouble = self.dataset.value, self.files.value, self.rows.value, self.which.start.value, self.which.seed.value, self.which.trouble
         make = lambda work: generate_files(self.lake, name, files, rows, seed, start, trouble, progress=lambda made: work.report((made.end - start, files * rows)), stop=work.stop)
+        self.bar.value = 0
         self._run.start(self.words("generating", name), make)
 
     def _progress(self, done: tuple[int, int]) -> None: self.bar.max, self.bar.value = done[1], done[0]
@@ -197,7 +198,7 @@ class Cluster(widgets.VBox):
         self._asked = typed
         self._lane.start(self.words("connecting", typed.kafka.bootstrap_servers), lambda work: self.words("connected", typed.kafka.bootstrap_servers, len(topic_names(typed.kafka))), lambda said: self._use(typed) or said)
 
-# %% ../nbs/82_generation.ipynb #e68ff17b
+# %% ../nbs/82_generation.ipynb #d50309bb
 class MessagesPanel(widgets.VBox):
     "Produce events of a dataset, and look at its topics and its schema"
     def __init__(self, lake: Lake, catalog: Catalog, words: Words, kafka_port: int, registry_port: int,
@@ -233,7 +234,8 @@ class MessagesPanel(widgets.VBox):
         connections, name, count, rate, profile = self.cluster.connections(), self.dataset.value, self.count.value, self.rate.value or None, self.profile.value
         seed, start, trouble = self.which.seed.value, self.which.start.value, self.which.trouble
         tell = lambda work: lambda made: work.report((made.end - start, count, made.seconds))
-        self._pace = []
+        self._pace, self.bar.value = [], 0
+        self.chart.many()
         self._run.start(self.words("producing", name), lambda work: generate_events(connections, name, count, seed, start, trouble, rate, profile, lake=self.lake, progress=tell(work), stop=work.stop))
 
     def _progress(self, done: tuple[int, int, float]) -> None:
