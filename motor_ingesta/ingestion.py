@@ -168,7 +168,7 @@ class Editor(widgets.VBox):
         self._use_them(self.valid)
         self.used.message.tell("done", self.words("used", ", ".join(d.name for d in self.valid)))
 
-# %% ../nbs/84_ingestion.ipynb #da1011c6
+# %% ../nbs/84_ingestion.ipynb #7f5eab6e
 class EnginePanel(widgets.VBox):
     "Run the ingestion, and look at what came of it"
     def __init__(self, lake: Lake, catalog: Catalog, words: Words, kafka_port: int, registry_port: int,
@@ -177,6 +177,7 @@ class EnginePanel(widgets.VBox):
         self.lake, self.words, self._catalog, self._told = lake, words, catalog, told
         self.cluster = Cluster(lake, catalog, words, kafka_port, registry_port)
         self.datasets, self.report = Datasets(words), Shown(words)
+        self.datasets.show(catalog) # before the lanes, which show what is under way
         self.run_once, self.run_on, self.stop, self.refresh = button(words("run_once"), "primary"), button(words("run_on")), button(words("stop")), button(words("refresh"))
         setting = Setting(words, lake.home, self.engine, self._begin, self.cluster.hide)
         names = [d.name for d in catalog.datasets]
@@ -184,7 +185,6 @@ class EnginePanel(widgets.VBox):
         self.audits, self.editor = Audits(setting, lambda: self.datasets.chosen), Editor(words, catalog, self._use)
         self._run = Lane(f"{lake.home} run", words, [self.run_once, self.run_on], self.stop, self._progress, self._ran, self.cluster.hide)
         self._looks = Lane(f"{lake.home} pending", words, progress=self._found, hide=self.cluster.hide)
-        self.datasets.show(catalog)
         self.code = Code(words, self._lines)
         self._connect()
         looks = {"report": self.report, "bronze": self.bronze, "quarantine": self.quarantine, "history": self.history, "audit": self.audits, "editor": self.editor}
