@@ -168,13 +168,13 @@ class Editor(widgets.VBox):
         self._use_them(self.valid)
         self.used.message.tell("done", self.words("used", ", ".join(d.name for d in self.valid)))
 
-# %% ../nbs/84_ingestion.ipynb #7f5eab6e
+# %% ../nbs/84_ingestion.ipynb #1849304d
 class EnginePanel(widgets.VBox):
     "Run the ingestion, and look at what came of it"
     def __init__(self, lake: Lake, catalog: Catalog, words: Words, kafka_port: int, registry_port: int,
                  told: str = "", # how Python names the catalog after the home: `, 'my.yml'`
                 ):
-        self.lake, self.words, self._catalog, self._told = lake, words, catalog, told
+        self.lake, self.words, self._catalog, self._told, self._asks = lake, words, catalog, told, "starting"
         self.cluster = Cluster(lake, catalog, words, kafka_port, registry_port)
         self.datasets, self.report = Datasets(words), Shown(words)
         self.datasets.show(catalog) # before the lanes, which show what is under way
@@ -217,7 +217,7 @@ class EnginePanel(widgets.VBox):
                 except Exception as e: found[name] = e
                 work.report(dict(found))
             return _last_runs(engine)
-        self._looks.start(self.words("starting"), ask, self._show_last, later=True)
+        self._looks.start(self.words(self._asks), ask, self._show_last, later=True)
 
     def _found(self, found: dict[str, int | Exception]) -> None:
         for name, pending in found.items():
@@ -226,6 +226,7 @@ class EnginePanel(widgets.VBox):
     def _show_last(self, runs: dict[str, tuple[str, str]]) -> str:
         for name, (status, at) in runs.items():
             if line := self.datasets.lines.get(name): line.last(status, at)
+        self._asks = "asking_sources"
         pending = [line.pending or 0 for line in self.datasets.lines.values()]
         return self.words("pending_sum", sum(map(bool, pending)))
 

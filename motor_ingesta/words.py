@@ -10,7 +10,7 @@ import os
 # %% auto #0
 __all__ = ['LANGUAGES', 'language_of', 'Words']
 
-# %% ../nbs/80_words.ipynb #e9feda56
+# %% ../nbs/80_words.ipynb #e16b9e3b
 LANGUAGES = ("en", "es")
 
 _TEXTS = {
@@ -125,6 +125,7 @@ _TEXTS = {
     "editor": ("Dataset editor", "Editor de datasets"),
     "reading": ("reading {}", "leyendo {}"),
     "starting": ("looking at the sources; Spark starts, which takes some seconds", "mirando los orígenes; Spark arranca, tarda unos segundos"),
+    "asking_sources": ("looking at the sources", "mirando los orígenes"),
     "choose": ("Choose what to ingest", "Elija qué ingerir"),
     "progress": ("Progress", "Progreso"),
     "asking": ("asking", "consultando"),

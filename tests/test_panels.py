@@ -379,13 +379,23 @@ def test_motor_de_ingesta(home, lab, services, window):
     assert delta(home, "bronze", "sales/orders").num_rows == before + more.bronze
     window.picture(panel, "motor_de_ingesta_es")
 
+    window.open(lab, "motor_de_ingesta.ipynb", theme="JupyterLab Dark")
+    panel = window.run_all()
+    says(line("sales/orders"), "✓ succeeded on")
+    tab(panel, "Bronze").click()
+    choose(lit(panel), "Dataset", "sales/orders")
+    button(lit(panel), "Show").click()
+    says(lit(panel), "rows in 1 partitions")
+    window.picture(panel, "motor_de_ingesta_dark")
+    window.check()
+
     services.stop()
-    button(panel, "Actualizar").click()
+    button(panel, "Refresh").click()
     says(line("sales/online_orders"), "motor-ingesta services start")
-    button(panel, "Todos").click()
-    button(panel, "Ejecutar una vez").click()
-    says(panel, re.compile("2 datasets con error"))
-    says(line("iot/telemetry"), "✗ con error")
+    button(panel, "All").click()
+    button(panel, "Run once").click()
+    says(panel, "2 datasets failed")
+    says(line("iot/telemetry"), "✗ failed")
     window.check()
 
 
