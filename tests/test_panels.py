@@ -239,7 +239,6 @@ def test_messages_generation(home, lab, services, window):
     says(panel, re.compile(f"{endpoints.bootstrap_servers} answers; [1-9]"))
     says(panel, f"'bootstrap_servers': '{endpoints.bootstrap_servers}'")
     window.save()
-    says(window.page.locator("body"), re.compile("."))
     assert "hunter2" not in window.page.content() + Path(home, "notebooks/messages_generation.ipynb").read_text()
 
     panel = window.run("messages_generation(home, catalog, 'es')")
@@ -256,11 +255,9 @@ def test_messages_generation(home, lab, services, window):
 
 def test_motor_de_ingesta(home, lab, services, window):
     endpoints, lake = services.start(), Lake(home)
-    known = len(landed(home, "sales/orders"))
     generate_files(lake, "sales/orders", 3, 100, start=next_row(lake, "sales/orders"), trouble=Trouble(corrupt=0.03))
     generate_events(local_connections(endpoints), "sales/online_orders", 200, start=next_row(lake, "sales/online_orders"), trouble=Trouble(corrupt=0.03), lake=lake)
     lag = len(records(endpoints, "sales.online_orders"))
-    assert known == 0
 
     window.open(lab, "motor_de_ingesta.ipynb")
     panel = window.run_all()
@@ -379,6 +376,7 @@ def test_motor_de_ingesta(home, lab, services, window):
     assert delta(home, "bronze", "sales/orders").num_rows == before + more.bronze
     window.picture(panel, "motor_de_ingesta_es")
 
+    window.save()
     window.open(lab, "motor_de_ingesta.ipynb", theme="JupyterLab Dark")
     panel = window.run_all()
     says(line("sales/orders"), "✓ succeeded on")
