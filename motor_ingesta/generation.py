@@ -31,14 +31,14 @@ from .words import Words
 # %% auto #0
 __all__ = ['Which', 'FilesPanel', 'Cluster', 'MessagesPanel']
 
-# %% ../nbs/82_generation.ipynb #a064dccc
+# %% ../nbs/82_generation.ipynb #59eea958
 _NONE = Trouble()
 
 class Which(widgets.VBox):
     "Which rows of a dataset to make, and how much goes wrong with them; after those that were made already, unless told"
     def __init__(self, lake: Lake, words: Words, dataset: widgets.Dropdown):
         self._lake, self._dataset = lake, dataset
-        self.seed = field(widgets.IntText, words("seed"), value=7, width="6em")
+        self.seed = field(widgets.BoundedIntText, words("seed"), value=7, min=0, max=2**31 - 1, width="6em")
         self.start = field(widgets.BoundedIntText, words("first_row"), min=0, max=10**9, width="9em")
         self.day = field(widgets.DatePicker, words("first_day"))
         self.shares = {f.name: field(widgets.BoundedFloatText, words(f.name), min=0, max=1, step=0.01, width="6em") for f in fields(Trouble) if f.name != "schema_v2_from"}
