@@ -51,7 +51,7 @@ class Setting:
     begin: Callable[[], str] # the lines of Python that make `engine`
     hide: Callable[[str], str] = str # takes secrets out of texts
 
-# %% ../nbs/83_inspection.ipynb #8c459e20
+# %% ../nbs/83_inspection.ipynb #531ee16c
 _MOST_BARS = 30
 
 class Bronze(widgets.VBox):
@@ -65,7 +65,7 @@ class Bronze(widgets.VBox):
         self.number = field(widgets.BoundedIntText, words("row_number"), value=1, min=1, max=1000, width="6em")
         self.show, self.follow = button(words("show"), "primary"), button(words("follow"))
         self.picture, self.table, self.origin = (Shown(words) for _ in range(3))
-        self.lane = Lane(f"{setting.home} {self.zone}", words, [self.show, self.follow, *acts], hide=setting.hide)
+        self.lane = Lane(f"{setting.home} {self.zone}", words, [self.show, self.follow], hide=setting.hide)
         self.lane.on(self.show, self.look)
         self.lane.on(self.follow, self._follow)
         self.dataset.observe(lambda change: self._forget(), names="value")
@@ -127,14 +127,16 @@ def origin_of(engine: MotorIngesta, dataset: Dataset, found: dict, words: Words)
     if raw and dataset.source.format in ("json", "csv", "text") and (lines := line_in_file(path, dataset.source, bytes(raw))): return where, lines
     return where, f"{words('raw')}:\n{(bytes(raw) if raw else (read_bytes(path) or b'')[:2000]).decode(errors='replace')}"
 
-# %% ../nbs/83_inspection.ipynb #8b949ba6
+# %% ../nbs/83_inspection.ipynb #dd0e0c78
 class Quarantine(Bronze):
     "A dataset's quarantine"
     zone, most_bytes = "quarantine", 100_000
     def __init__(self, setting: Setting, names: list[str]):
         self.reason, self.replay = field(widgets.Dropdown, setting.words("reason"), options=[(setting.words("any_reason"), "")]), button(setting.words("replay"))
         super().__init__(setting, names, (self.reason,), (self.replay,))
-        self.lane.on(self.replay, self._replay)
+        self.replays = Lane(f"{setting.home} replay", self.words, [self.replay], done=self._replayed, hide=setting.hide)
+        self.replays.on(self.replay, self._replay)
+        self.children = (*self.children[:2], self.replays.message, *self.children[2:])
 
     def _forget(self) -> None:
         super()._forget()
@@ -160,10 +162,10 @@ class Quarantine(Bronze):
 
     def _replay(self) -> None:
         name, reasons, engine = self.dataset.value, (self.reason.value,) if self.reason.value else (), self.setting.engine()
-        self.lane.start(self.words("replaying", name), lambda work: engine.replay(name, reasons=reasons), self._replayed)
+        self.replays.start(self.words("replaying", name), lambda work: engine.replay(name, reasons=reasons))
 
     def _replayed(self, done: Replay) -> str:
-        self.look()
+        self.lane.guard(self.look)
         return self.words("replayed", tried=done.tried, replayed=done.replayed, left=done.still_quarantined)
 
     def _lines(self) -> str:

@@ -321,6 +321,7 @@ def test_motor_de_ingesta(home, lab, services, window):
     content = file.read_text(errors="replace").splitlines()[int(line_number) - 1]
     assert text == content[:400].rstrip() and content.encode() in [raw.strip() for raw in quarantine["_raw"].to_pylist()]
     button(look, "Replay the quarantine").click()
+    says(look, re.compile(r"[1-9]\d* rows tried, 0 now in bronze"))
     says(look, re.compile(r"rows in quarantine, 0 replayed since"))
     choose(look, "Dataset", "sales/online_orders")
     button(look, "Show").click()
