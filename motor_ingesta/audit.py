@@ -9,13 +9,11 @@ import csv
 import io
 import json
 import posixpath
-import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
 import fastavro
 from confluent_kafka import Consumer, TopicPartition
@@ -23,7 +21,7 @@ from pyarrow import parquet
 
 from .catalog import Connections, Dataset, FilesSource
 from .checkpoint import Checkpoint
-from .lake import Lake, LandedFile, exists, filesystem, list_files, read_bytes, write_bytes
+from .lake import Lake, LandedFile, exists, filesystem, list_files, plain_path, read_bytes, write_bytes
 from .landing import is_wide
 from .topics import partition_edges
 
@@ -32,8 +30,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['Difference', 'Audit', 'AuditReport', 'count_rows', 'plain_path', 'audit_files', 'audit_topics', 'gaps_between',
-           'records_in', 'complete_offsets', 'audit_dataset']
+__all__ = ['Difference', 'Audit', 'AuditReport', 'count_rows', 'audit_files', 'audit_topics', 'gaps_between', 'records_in',
+           'complete_offsets', 'audit_dataset']
 
 # %% ../nbs/52_audit.ipynb #7b3eb715
 @dataclass
@@ -160,10 +158,6 @@ def _rows_since(spark: SparkSession, lake: Lake, dataset: str, since: float, ori
 
 # %% ../nbs/52_audit.ipynb #d7f088cf
 _WHOLE = ("unreadable_file", "empty_file")
-
-def plain_path(source_file: str) -> str:
-    "A path as Spark writes it, as landing lists it"
-    return re.sub(r"^file:/+", "/", unquote(source_file))
 
 def audit_files(spark: SparkSession, lake: Lake, dataset: Dataset,
                 everything: bool = False, # look again at what was complete before

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
-from .lake import exists, list_files, read_bytes
+from .lake import exists, plain_path, read_bytes
 from .landing import ORIGIN
 from .records import types_of
 from .schemas import widens
@@ -18,8 +20,8 @@ from .schemas import widens
 if TYPE_CHECKING: from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['RECORD', 'REPLAYED', 'Stamp', 'bronze_rows', 'quarantine_rows', 'create_table', 'grow_table', 'append', 'last_batch',
-           'Counts', 'write_good']
+__all__ = ['RECORD', 'REPLAYED', 'Stamp', 'bronze_rows', 'quarantine_rows', 'create_table', 'grow_table', 'append',
+           'newest_checkpoint', 'commits_after', 'last_batch', 'take_back', 'delete_where', 'Counts', 'write_good']
 
 # %% ../nbs/50_bronze.ipynb #1a6fbbe2
 RECORD = ("_topic", "_partition", "_offset", "_timestamp", "_key", "_headers", "_schema_id") # where a Kafka row came from
@@ -93,16 +95,46 @@ def append(rows: DataFrame,
     (rows.write.format("delta").mode("append").option("mergeSchema", "true").option("txnAppId", writer).option("txnVersion", batch)
          .option("userMetadata", json.dumps({"writer": writer, "batch": batch, **said})).save(uri))
 
+# %% ../nbs/50_bronze.ipynb #153bc25e
+def newest_checkpoint(uri: str, # a Delta table
+                     ) -> int: # version; -1 if its log has none
+    "The version of the log's last checkpoint: about every tenth commit"
+    said = read_bytes(f"{uri}/_delta_log/_last_checkpoint")
+    return json.loads(said)["version"] if said else -1
+
+def commits_after(uri: str, version: int) -> Iterator[tuple[int, list[bytes]]]: # (version, actions as JSON)
+    "The commits after a version, in order"
+    while (content := read_bytes(_commit(uri, version := version + 1))) is not None: yield version, content.splitlines()
+
+def _commit(uri: str, version: int) -> str: return f"{uri}/_delta_log/{version:020}.json"
+
+# %% ../nbs/50_bronze.ipynb #671524d3
 _LOOK_BACK = 100 # commits
 
 def last_batch(uri: str, # a Delta table
                writer: str, # the checkpoint's identity
               ) -> int: # -1 if the table's last commits have none of it
     "The newest batch of a writer in a table's log ([transaction identifiers](https://github.com/delta-io/delta/blob/master/PROTOCOL.md#transaction-identifiers))"
-    for file in reversed(list_files(f"{uri}/_delta_log", "*[0-9].json")[-_LOOK_BACK:]):
-        for line in (read_bytes(file.path) or b"").splitlines():
+    start = newest_checkpoint(uri)
+    before = ((read_bytes(_commit(uri, v)) or b"").splitlines() for v in range(start, max(-1, start - _LOOK_BACK), -1))
+    for lines in chain(reversed([lines for _, lines in commits_after(uri, start)]), before):
+        for line in lines:
             if b'"txn"' in line and (txn := json.loads(line).get("txn")) and txn["appId"] == writer: return txn["version"]
     return -1
+
+# %% ../nbs/50_bronze.ipynb #8ef453aa
+def take_back(spark: SparkSession,
+              uri: str, # a Delta table
+              paths: set[str], # of landed files
+             ) -> int: # rows
+    "Delete what came from these files"
+    written = [r[0] for r in spark.read.format("delta").load(uri).select("_source_file").distinct().collect() if plain_path(r[0]) in paths]
+    quoted = ", ".join("'" + path.replace("\\", "\\\\").replace("'", "\\'") + "'" for path in written)
+    return delete_where(spark, uri, f"_source_file IN ({quoted})") if written else 0
+
+def delete_where(spark: SparkSession, uri: str, condition: str) -> int: # rows
+    "Delete rows of a Delta table"
+    return spark.sql(f"DELETE FROM delta.`{uri}` WHERE {condition}").first()[0]
 
 # %% ../nbs/50_bronze.ipynb #65a65ddd
 @dataclass

@@ -110,17 +110,20 @@ class FilesSource(_Model):
     ddl: str | None = Field(None, alias="schema", description="columns in Spark DDL; required for json, json_array and csv, optional for parquet and avro")
     pattern: str = Field("*", description="glob on the file's name, such as `*.csv.gz`")
     options: dict[str, str] = Field(default_factory=dict, description="options of Spark's reader, such as header, sep, encoding, timestampFormat")
+    discovery: Literal["listing", "auto_loader"] = Field("listing", description="how new files are found: by listing folders that may have changed, or, on Databricks, by Auto Loader")
+    discovery_options: dict[str, str] = Field(default_factory=dict, description="options of Auto Loader, such as cloudFiles.useManagedFileEvents")
     after_ingest: AfterIngest = Field(default_factory=AfterIngest, description="keep, archive or delete what was ingested")
     max_files_per_batch: int = Field(1000, ge=1, description="files in one micro-batch")
     max_bytes_per_batch: int = Field(4 * 2**30, ge=1, description="bytes of files in one micro-batch; a larger file is a batch of its own")
 
     _check_ddl = field_validator("ddl")(lambda value: value and _ddl(value))
-    _check_options = field_validator("options", mode="before")(_options)
+    _check_options = field_validator("options", "discovery_options", mode="before")(_options)
 
     @classmethod
     def _contradictions(cls, said):
         form, ddl = said.get("format"), _part(said, "ddl", "schema")
         if form in ("json", "json_array", "csv") and not ddl: yield (), f"reads {form} without a schema; add `schema`, like `device_id STRING, at TIMESTAMP`"
+        if said.get("discovery_options") and said.get("discovery", "listing") == "listing": yield (), "has discovery_options, which are for Auto Loader; set `discovery: auto_loader`, or remove them"
         if form in ("text", "binary") and ddl: yield (), f"reads {form}, whose only column is {'value STRING' if form == 'text' else 'content BINARY'}; remove `schema`"
 
 # %% ../nbs/20_catalog.ipynb #f311f1ae

@@ -93,6 +93,7 @@ def run(datasets: Annotated[Optional[list[str]], typer.Argument(help="datasource
         home: Home = Path("farmia"), catalog: CatalogFile = None,
         group: Annotated[Optional[str], typer.Option(help="only the datasets of this group")] = None,
         continuous: Annotated[bool, typer.Option("--continuous", help="go on until Ctrl-C")] = False,
+        everywhere: Annotated[bool, typer.Option("--everywhere", help="look into every landing folder, also where nothing seems to have changed")] = False,
         parallel: Annotated[int, typer.Option(min=1, help="datasets at once")] = 4,
         log: Annotated[Optional[Path], typer.Option(help="append JSON log lines to this file")] = None,
         metrics_port: Annotated[Optional[int], typer.Option(help="serve Prometheus metrics on this port of the loopback address")] = None,
@@ -105,7 +106,7 @@ def run(datasets: Annotated[Optional[list[str]], typer.Argument(help="datasource
         show, stop = at_end.enter_context(_progress()), at_end.enter_context(_stop_on_signal())
         engine = MotorIngesta(home, catalog, max_parallel=parallel, progress=[show, *_listeners(home, catalog, metrics_port, lineage, at_end)])
         if log: json_logs(at_end.enter_context(log.open("a")), engine.known_secrets)
-        report = engine.run(*(datasets or ()), group=group, continuous=continuous, stop=stop)
+        report = engine.run(*(datasets or ()), group=group, continuous=continuous, stop=stop, everywhere=everywhere)
     if as_json: print(json.dumps(report.to_dict()))
     else: _show_report(report)
     raise typer.Exit(1 if report.failed else 0)

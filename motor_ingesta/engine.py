@@ -73,10 +73,11 @@ class MotorIngesta:
             continuous: bool = False, # go on until `stop` is set, instead of ending when all that is there now is read
             stop: threading.Event | None = None, # set it to stop after the batches at hand
             poll_seconds: float = 1.0, # continuous: how long to wait when nothing is new
+            everywhere: bool = False, # look into every landing folder, also where nothing seems to have changed
            ) -> Report:
         "Ingest; one dataset's failure is in the report and does not stop the others"
         datasets, spark, stop = self.catalog.select(*names, group=group), self.spark, stop or threading.Event()
-        run = _Run(self, stop, poll_seconds if continuous else None)
+        run = _Run(self, stop, poll_seconds if continuous else None, everywhere)
         reports = [DatasetReport(d.name, run.stamp.run_id) for d in datasets]
         began = time.monotonic()
         with ThreadPoolExecutor(len(datasets), thread_name_prefix="ingest") as pool:
@@ -154,8 +155,20 @@ class MotorIngesta:
         rows = [tuple(v if not isinstance(v, (dict, list)) else json.dumps(v) for v in (report.run_id, d.dataset, d.status, report.started_at, d.seconds, d.rows_read, d.rows_written, d.rows_quarantined,
                 d.rows_rescued, d.batches, d.files, d.bytes, d.offsets, d.error, d.warnings)) for d in report.datasets]
         spark.createDataFrame(rows, _RUNS).coalesce(1).write.format("delta").mode("append").option("mergeSchema", "true").save(self.lake.runs)
+        self._upkeep(self.lake.runs)
+
+    def _upkeep(self, *tables: str, at_least: float = 0.0) -> list[str]: # what went wrong
+        "Compact tables that have gathered small files. Nothing is lost if that fails, and a later run tries again"
+        from motor_ingesta.upkeep import upkeep
+        wrong = []
+        for table in tables:
+            try: upkeep(self.spark, table, self.lake.upkeep(table), at_least)
+            except Exception as error: wrong.append(f"{table} was not compacted, and will be by a later run: {type(error).__name__}: {str(error).splitlines()[0][:300]}")
+        return wrong
 
 # %% ../nbs/60_engine.ipynb #469b11d5
+_UPKEEP_SECONDS = 600.0 # between the compactions of a continuous run
+
 def new_stamp() -> Stamp:
     "A new run's id, and the time now"
     from motor_ingesta.bronze import Stamp
@@ -187,10 +200,11 @@ def _may_pass(error: BaseException) -> bool:
     return error.transient if isinstance(error, MotorIngestaError) else bool(_PASSING.search(str(error)))
 
 class _Run:
-    def __init__(self, engine: MotorIngesta, stop: threading.Event, poll_seconds: float | None):
+    def __init__(self, engine: MotorIngesta, stop: threading.Event, poll_seconds: float | None, everywhere: bool = False):
         self.stamp = new_stamp()
-        self._engine, self._stop, self._poll_seconds = engine, stop, poll_seconds
+        self._engine, self._stop, self._poll_seconds, self._everywhere = engine, stop, poll_seconds, everywhere
         self._turns = _Turns(engine.max_parallel)
+        self._check: dict[str, Callable[[], None]] = {} # dataset → raises if somebody else has taken it over
 
     def ingest(self, dataset: Dataset, report: DatasetReport) -> None:
         "Everything there is of one dataset; its report says how it went"
@@ -203,11 +217,16 @@ class _Run:
         try:
             from motor_ingesta.ingest import alone, check_together
             from motor_ingesta.repair import finish_replay
-            with alone(self._engine.lake, dataset.name, self.stamp.run_id):
-                check_together(self._engine._intake(dataset).log, self._engine.lake.bronze(dataset.name))
+            with alone(self._engine.lake, dataset.name, self.stamp.run_id) as self._check[dataset.name], ThreadPoolExecutor(1) as beside:
+                check_together(log := self._engine._intake(dataset).log, self._engine.lake.bronze(dataset.name))
+                if self._everywhere: log.forget_looks()
                 finish_replay(self._engine.spark, self._engine.lake, dataset)
                 self._drain_patiently(dataset, report, tell)
-                while self._poll_seconds is not None and not self._stop.wait(self._poll_seconds): self._drain_patiently(dataset, report, tell)
+                self._keep_up(dataset, report)
+                while self._poll_seconds is not None and not self._stop.wait(self._poll_seconds):
+                    before = report.batches
+                    self._drain_patiently(dataset, report, tell)
+                    if report.batches > before: beside.submit(self._keep_up, dataset, report)
             tell("stopped" if self._stop.is_set() and self._poll_seconds is None and report.pending else "succeeded")
         except Exception as error:
             report.error = self._explain(dataset, error)
@@ -223,17 +242,25 @@ class _Run:
         Retrying(retry=retry_if_exception(_may_pass), stop=patience, wait=wait_exponential_jitter(initial=1, max=30), sleep=sleep_using_event(self._stop), before_sleep=note, reraise=True)(self._drain, dataset, report, tell)
         report.error = ""
 
+    def _keep_up(self, dataset: Dataset, report: DatasetReport) -> None:
+        "Table maintenance: after the batches, and in a continuous run beside them, now and then"
+        if not report.batches: return
+        lake = self._engine.lake
+        report.warnings += self._engine._upkeep(lake.bronze(dataset.name), lake.quarantine(dataset.name), at_least=0.0 if self._poll_seconds is None else _UPKEEP_SECONDS)
+
     def _drain(self, dataset: Dataset, report: DatasetReport, tell: Callable) -> None:
         from motor_ingesta.ingest import Road, batches
         engine = self._engine
         road = Road(engine.spark, dataset, engine.lake.bronze(dataset.name), engine.lake.quarantine(dataset.name))
         intake, stamp = engine._intake(dataset), self.stamp if self._poll_seconds is None else replace(self.stamp, ingested_at=dt.datetime.now(dt.timezone.utc))
+        self._check[dataset.name]()
         for batch in batches(intake):
             with self._turns: _add(report, batch, counts := road.take(intake, batch, stamp))
             _LOG.info("batch committed", extra={"run_id": report.run_id, "dataset": report.dataset, "batch": batch.id, "rows": counts.read, "quarantined": counts.quarantined, "retry": batch.is_retry})
             report.pending = intake.pending
             tell("running")
             if self._stop.is_set(): break
+            self._check[dataset.name]() # before the next batch is planned
         report.warnings += [w for w in intake.warnings if w not in report.warnings]
         if not self._stop.is_set(): intake.settle(stamp.ingested_at)
 

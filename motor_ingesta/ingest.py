@@ -10,7 +10,10 @@ import json
 import os
 import posixpath
 import socket
-from collections.abc import Iterator
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,11 +22,12 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from . import landing, topics
-from .bronze import Counts, Stamp, append, bronze_rows, create_table, grow_table, last_batch, quarantine_rows, write_good
+from .arrivals import Arrivals, Notices, growing
+from .bronze import Counts, Stamp, append, bronze_rows, create_table, grow_table, last_batch, quarantine_rows, take_back, write_good
 from .catalog import Connections, Dataset
-from .checkpoint import Batch, Checkpoint, SchemaLog, SchemaVersion, new_files, retirable
+from .checkpoint import Batch, Checkpoint, SchemaLog, SchemaVersion
 from .errors import MotorIngestaError
-from .lake import Lake, LandedFile, delete_file, exists, list_files, move_file
+from .lake import Lake, LandedFile, delete_file, exists, list_files, move_file, read_bytes, write_bytes
 from .landing import find_unreadable, inspect_files, is_file_fault, read_files, told_types
 from .records import SCHEMA_CHANGED, Changes, found_types
 from .registry import Registry, SchemaUnknown
@@ -87,13 +91,13 @@ class FileIntake:
         self.log = Checkpoint(lake.checkpoint(dataset.name), self._landing, dataset.name)
         self.schema = Schema(dataset, self.log, landing.declared_types(dataset.source))
         self.pending, self.warnings = 0, []
-        self._new: list[LandedFile] = []
+        self._arrivals = Arrivals(self.log, self._source.pattern) if self._source.discovery == "listing" else Notices(self.log, self._source.pattern, spark, self._source.discovery_options)
+        self._new, self._grown = [], []
 
     def look(self) -> int: # files to read
-        "List landing, and keep what is new"
-        self._listed = list_files(self._landing, self._source.pattern)
-        self._new, replaced = new_files(self.log, self._listed)
-        self.warnings = [f"{f.path} was replaced after it was ingested; the new content is not read. Land it under another name" for f in replaced]
+        "Look where something may be new, and keep what is"
+        self._new = self._arrivals.look()
+        self.warnings += [f"{f.path} was replaced after it was ingested; the new content is not read. Land it under another name" for f in self._arrivals.replaced]
         self.pending = len(self._new)
         return self.pending
 
@@ -129,13 +133,24 @@ class FileIntake:
 
     def late(self, batch: Batch, rows: DataFrame, stamp: Stamp) -> None: return None
 
+    def grown(self, batch: Batch) -> set[str]: # their paths
+        "Files that were still being written when they were read; they are not the batch's any more"
+        now = growing([f for f in batch.files if f.path not in batch.unreadable])
+        self._grown += now
+        self.warnings += [f"{f.path} was still being written when it was read; its rows were taken back, and it is read once it stays as it is. Write files aside and rename them" for f in now]
+        paths = {f.path for f in now}
+        batch.files = [f for f in batch.files if f.path not in paths]
+        return paths
+
     def settle(self, now: dt.datetime) -> None:
-        "Archive or delete what was ingested long enough ago"
-        rule = self._source.after_ingest
+        "Remember what was looked at; archive or delete what was ingested long enough ago"
+        rule, at = self._source.after_ingest, now.timestamp()
+        self._arrivals.remember(at, self._grown)
         if rule.action == "keep": return
-        for file in retirable(self.log, self._listed, now - dt.timedelta(days=rule.after_days or 0)):
+        for file in self._arrivals.ripe(at - 86400 * (rule.after_days or 0)):
             if rule.action == "delete": delete_file(file.path)
             else: move_file(file.path, posixpath.join(self._archive, posixpath.relpath(file.path, self._landing)))
+        self._arrivals.remember(at, self._grown)
 
 # %% ../nbs/51_ingest.ipynb #81ba8847
 class TopicIntake:
@@ -189,6 +204,7 @@ class TopicIntake:
         return every.where(F.col("_schema_id").isin(batch.late_ids) & F.col("_reason").isNull()), every
 
     def recovers(self, batch: Batch, error: Exception, stamp: Stamp) -> bool: return False
+    def grown(self, batch: Batch) -> set[str]: return set()
     def settle(self, now: dt.datetime) -> None: pass
 
     def reader(self, ids: list[int]) -> AvroReader | None:
@@ -248,8 +264,13 @@ class Road:
                 counts = self._write(intake, batch, rows, stamp)
                 break
             except Exception as error: self._learn(intake, batch, stamp, error)
+        if paths := intake.grown(batch): counts = self._take_back(counts, paths)
         intake.log.commit(batch, stamp.ingested_at)
         return counts
+
+    def _take_back(self, counts: Counts, paths: set[str]) -> Counts:
+        good, bad = (take_back(self.spark, uri, paths) for uri in (self.bronze, self.quarantine))
+        return replace(counts, read=counts.read - good - bad, written=counts.written - good, quarantined=counts.quarantined - bad)
 
     def _learn(self, intake, batch: Batch, stamp: Stamp, error: Exception) -> None:
         "What an error tells of the batch; raises it if that is nothing"
@@ -313,17 +334,58 @@ class DatasetBusy(MotorIngestaError):
     "Another run is working on this dataset"
 
 @contextmanager
-def alone(lake: Lake, dataset: str, run_id: str = "") -> Iterator[None]:
+def alone(lake: Lake, dataset: str, run_id: str = "") -> Iterator[Callable[[], None]]: # raises `DatasetBusy` if somebody else has taken over
     "Nobody else ingests this dataset meanwhile; `DatasetBusy` if somebody does"
     folder = lake.checkpoint(dataset)
-    if "://" in folder: yield; return
+    who = {"run": run_id, "process": os.getpid(), "host": socket.gethostname(), "since": f"{dt.datetime.now(dt.timezone.utc):%Y-%m-%d %H:%M:%S} UTC"}
+    if "://" in folder:
+        with _claim(f"{folder}/claims", dataset, who) as check: yield check
+        return
     Path(folder).mkdir(parents=True, exist_ok=True)
     lock, holder = FileLock(f"{folder}/.lock", timeout=0, thread_local=False), Path(folder, ".holder")
     try: lock.acquire()
-    except Timeout:
-        who = json.loads(holder.read_text()) if holder.exists() else {}
-        raise DatasetBusy(f"another run is working on {dataset} in this home: " + ", ".join(f"{key} {value}" for key, value in who.items()), fix="wait for it, or stop it; the lock goes with its process") from None
+    except Timeout: raise _busy(dataset, json.loads(holder.read_text()) if holder.exists() else {}, "the lock goes with its process") from None
     try:
-        holder.write_text(json.dumps({"run": run_id, "process": os.getpid(), "host": socket.gethostname(), "since": f"{dt.datetime.now(dt.timezone.utc):%Y-%m-%d %H:%M:%S} UTC"}))
-        yield
+        holder.write_text(json.dumps(who))
+        yield lambda: None
     finally: lock.release()
+
+def _busy(dataset: str, who: dict, when: str) -> DatasetBusy:
+    return DatasetBusy(f"another run is working on {dataset} in this home: " + ", ".join(f"{key} {value}" for key, value in who.items()), fix=f"wait for it, or stop it; {when}")
+
+# %% ../nbs/51_ingest.ipynb #02d232ab
+_LEASE = 60.0 # seconds that a claim is good for
+
+@contextmanager
+def _claim(folder: str, dataset: str, who: dict) -> Iterator[Callable[[], None]]:
+    "The lock of an object store: a claim that is renewed, and a look for others"
+    name, ended, renewed = f"{uuid.uuid4().hex}.json", threading.Event(), [time.monotonic()]
+    mine = f"{folder}/{name}"
+    def renew() -> None:
+        began = time.monotonic()
+        write_bytes(mine, json.dumps(who).encode())
+        renewed[0] = began
+    def keep() -> None:
+        while not ended.wait(_LEASE / 4):
+            try: renew()
+            except OSError: continue # the next time, or `check` stops the run
+    def check() -> None:
+        if time.monotonic() - renewed[0] > _LEASE * 3 / 4: raise _busy(dataset, {}, "this one could not renew its claim in time, and another may have taken over")
+    renew()
+    thread = threading.Thread(target=keep, daemon=True)
+    try:
+        _give_way(folder, mine, dataset)
+        thread.start()
+        yield check
+    finally:
+        ended.set()
+        if thread.is_alive(): thread.join()
+        delete_file(mine)
+
+def _give_way(folder: str, mine: str, dataset: str) -> None:
+    "`DatasetBusy` if another claim is alive; those that are not are taken down"
+    claims = {claim.path: claim.modified_ns / 1e9 for claim in list_files(folder)}
+    for path, renewed_at in claims.items():
+        if path == mine: continue
+        if claims[mine] - renewed_at > _LEASE: delete_file(path)
+        else: raise _busy(dataset, json.loads(read_bytes(path) or b"{}"), f"its claim ends {_LEASE:.0f} s after its process")

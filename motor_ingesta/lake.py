@@ -4,18 +4,23 @@
 
 # %% auto #0
 __all__ = ['LEADS_OUT', 'Lake', 'landing_day', 'filesystem', 'write_bytes', 'read_bytes', 'exists', 'LandedFile', 'list_files',
-           'move_file', 'delete_file', 'delete_folder']
+           'list_folder', 'is_honest', 'folder_stamp', 'move_file', 'delete_file', 'delete_folder', 'plain_path']
 
 # %% ../nbs/10_lake.ipynb #7f05db8e
 import datetime as dt
 import os
 import posixpath
 import re
+import stat
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatch
+from fnmatch import fnmatch, translate
+from functools import lru_cache
 from pathlib import Path
+from urllib.parse import unquote
 
+import psutil
 from pyarrow import fs
 
 from .errors import MotorIngestaError
@@ -57,6 +62,8 @@ class Lake:
     def audit(self, dataset: str) -> str: return self._of(self.datalake_root, "_audits", dataset)
     def archive(self, dataset: str) -> str: return self._of(self.datalake_root, "_archive", dataset)
 
+    def upkeep(self, table: str) -> str: return _joined(self.datalake_root, "_upkeep", f"{table.removeprefix(self.datalake_root).strip('/')}.json")
+
     @property
     def runs(self) -> str: return _joined(self.datalake_root, "_runs")
 
@@ -75,7 +82,13 @@ def filesystem(uri: str, # a local path or a URI
     "The Arrow file system that serves `uri`"
     if uri.startswith("dbfs:"): uri = "/dbfs/" + uri.removeprefix("dbfs:").lstrip("/")
     if "://" not in uri: return fs.LocalFileSystem(), uri
-    return fs.FileSystem.from_uri(re.sub(r"^s3[an]://", "s3://", uri))
+    scheme, _, rest = re.sub(r"^s3[an]://", "s3://", uri).partition("://")
+    authority, _, path = rest.partition("/")
+    store, base = _remote(f"{scheme}://{authority}")
+    return store, f"{base}/{path}".strip("/")
+
+@lru_cache(64)
+def _remote(root: str) -> tuple[fs.FileSystem, str]: return fs.FileSystem.from_uri(root) # connecting takes a while
 
 # %% ../nbs/10_lake.ipynb #789f7c10
 def write_bytes(uri: str, # where
@@ -127,15 +140,59 @@ def list_files(root: str, # folder or URI
               ) -> list[LandedFile]: # sorted by path; empty if the folder does not exist
     "All files below `root`, at any depth, except hidden ones"
     store, base = filesystem(root)
-    base, is_local = base.rstrip("/"), isinstance(store, fs.LocalFileSystem)
-    found = []
-    for info in store.get_file_info(fs.FileSelector(base, recursive=True, allow_not_found=True)):
+    return sorted(_landed(root.rstrip("/"), base.rstrip("/"), store.get_file_info(fs.FileSelector(base.rstrip("/"), recursive=True, allow_not_found=True)), pattern, isinstance(store, fs.LocalFileSystem)))
+
+def _landed(root: str, base: str, infos: list[fs.FileInfo], pattern: str, is_local: bool) -> Iterator[LandedFile]:
+    for info in infos:
         if info.type != fs.FileType.File: continue
         below = info.path[len(base) + 1:]
         if any(part[0] in "._" for part in below.split("/")) or not fnmatch(info.base_name, pattern): continue
-        leaves = is_local and os.path.islink(info.path) and not os.path.realpath(info.path).startswith(f"{os.path.realpath(base)}/")
-        found.append(LandedFile(f"{root.rstrip('/')}/{below}", LEADS_OUT if leaves else info.size, info.mtime_ns or 0))
-    return sorted(found)
+        yield LandedFile(f"{root}/{below}", LEADS_OUT if is_local and _leads_out(info.path, base) else info.size, info.mtime_ns or 0)
+
+def _leads_out(path: str, base: str) -> bool: return os.path.islink(path) and not os.path.realpath(path).startswith(f"{os.path.realpath(base)}/")
+
+# %% ../nbs/10_lake.ipynb #63c5fed6
+def list_folder(folder: str, # folder or URI
+                pattern: str = "*", # glob on the file's name
+                root: str = "", # the folder that links must not lead out of; this folder unless told
+               ) -> tuple[list[LandedFile], list[str]]: # (files, folders' URIs), each sorted; nothing if the folder does not exist
+    "What is directly in a folder, except hidden names"
+    store, base = filesystem(folder)
+    folder, base = folder.rstrip("/"), base.rstrip("/")
+    if isinstance(store, fs.LocalFileSystem): return _scanned(folder, base, pattern, filesystem(root)[1].rstrip("/") if root else base)
+    infos = store.get_file_info(fs.FileSelector(base, allow_not_found=True))
+    return sorted(_landed(folder, base, infos, pattern, False)), sorted(f"{folder}/{i.base_name}" for i in infos if i.type == fs.FileType.Directory and i.base_name[0] not in "._")
+
+def _scanned(folder: str, base: str, pattern: str, root: str) -> tuple[list[LandedFile], list[str]]:
+    files, folders, matches = [], [], re.compile(translate(pattern)).match
+    try: entries = list(os.scandir(base))
+    except (FileNotFoundError, NotADirectoryError): return [], []
+    for entry in entries:
+        if entry.name[0] in "._": continue
+        try: status = entry.stat()
+        except FileNotFoundError: continue # a link to nothing, or gone meanwhile
+        if stat.S_ISDIR(status.st_mode): folders.append(f"{folder}/{entry.name}")
+        elif stat.S_ISREG(status.st_mode) and matches(entry.name):
+            leaves = entry.is_symlink() and _leads_out(entry.path, root)
+            files.append(LandedFile(f"{folder}/{entry.name}", LEADS_OUT if leaves else status.st_size, status.st_mtime_ns))
+    return sorted(files), sorted(folders)
+
+# %% ../nbs/10_lake.ipynb #61cd8549
+_HONEST = {"ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "tmpfs", "overlay", "apfs", "hfs"} # file systems on which a folder's times tell of its names
+
+def is_honest(root: str) -> bool:
+    "Whether `folder_stamp` can be believed below `root`"
+    if "://" in root: return False
+    real = os.path.realpath(filesystem(root)[1])
+    mounted = [p for p in psutil.disk_partitions(all=True) if f"{real}/".startswith(p.mountpoint.rstrip("/") + "/")]
+    return bool(mounted) and max(mounted, key=lambda p: len(p.mountpoint)).fstype in _HONEST
+
+def folder_stamp(folder: str, # on a file system of this machine
+                ) -> tuple[int, int, int] | None: # (modified_ns, changed_ns, device); None if it is not there
+    "What is different when a name was added to a folder, or taken away"
+    try: status = os.stat(filesystem(folder)[1])
+    except FileNotFoundError: return None
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_dev
 
 # %% ../nbs/10_lake.ipynb #8e126207
 def move_file(source: str, target: str) -> None:
@@ -158,3 +215,8 @@ def delete_folder(uri: str) -> None:
     "Delete a folder and what is in it; one that is not there is no error"
     store, path = filesystem(uri)
     if store.get_file_info(path).type == fs.FileType.Directory: store.delete_dir(path)
+
+# %% ../nbs/10_lake.ipynb #ce90799b
+def plain_path(source_file: str) -> str:
+    "A path as Spark writes it, as landing lists it"
+    return re.sub(r"^file:/+", "/", unquote(source_file))

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from .audit import audit_files, complete_offsets, plain_path
-from .bronze import RECORD, Stamp, append, bronze_rows, quarantine_rows
+from .audit import audit_files, complete_offsets
+from .bronze import RECORD, Stamp, append, bronze_rows, delete_where, quarantine_rows, take_back
 from .catalog import Connections, Dataset
 from .checkpoint import Checkpoint
 from .ingest import FileIntake, TopicIntake
-from .lake import Lake, LandedFile, delete_folder, exists, list_files
+from .lake import Lake, LandedFile, delete_folder, exists, list_files, plain_path
 from .landing import ORIGIN, find_unreadable, inspect_files, parse_raw, read_files
 from .records import Changes
 from .topics import decode_values
@@ -171,23 +171,15 @@ def recover(spark: SparkSession, lake: Lake, dataset: Dataset, connections: Conn
     log, tables, done = _log(lake, dataset), [uri for uri in (lake.bronze(dataset.name), lake.quarantine(dataset.name)) if exists(f"{uri}/_delta_log")], Recovery(dataset.name)
     if dataset.source.kind == "files":
         audit = audit_files(spark, lake, dataset, everything=True)
-        for uri in tables: done.removed += _delete(spark, uri, "_source_file", {d.where for d in audit.differences})
+        for uri in tables: done.removed += take_back(spark, uri, {d.where for d in audit.differences})
         files, offsets, done.complete = audit.complete, {}, len(audit.complete)
     else:
         files, offsets = [], complete_offsets(spark, lake, dataset, connections, **secrets)
         for uri in tables:
             for topic, partitions in offsets.items():
-                for partition, (_, end) in partitions.items(): done.removed += _delete_where(spark, uri, f"_topic = '{topic}' AND _partition = {partition} AND _offset >= {end}")
+                for partition, (_, end) in partitions.items(): done.removed += delete_where(spark, uri, f"_topic = '{topic}' AND _partition = {partition} AND _offset >= {end}")
         done.complete = sum(end - start for partitions in offsets.values() for start, end in partitions.values())
     log.forget()
     delete_folder(lake.audit(dataset.name))
     if lake.bronze(dataset.name) in tables: log.restore(at, files, offsets)
     return done
-
-def _delete(spark: SparkSession, uri: str, column: str, paths: set[str]) -> int:
-    written = [r[0] for r in spark.read.format("delta").load(uri).select(column).distinct().collect() if plain_path(r[0]) in paths]
-    quoted = ", ".join("'" + path.replace("\\", "\\\\").replace("'", "\\'") + "'" for path in written)
-    return _delete_where(spark, uri, f"{column} IN ({quoted})") if written else 0
-
-def _delete_where(spark: SparkSession, uri: str, condition: str) -> int: # rows
-    return spark.sql(f"DELETE FROM delta.`{uri}` WHERE {condition}").first()[0]
