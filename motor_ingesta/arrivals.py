@@ -27,34 +27,33 @@ if TYPE_CHECKING: from pyspark.sql import SparkSession
 __all__ = ['period_end', 'growing', 'Arrivals', 'NoAutoLoader', 'discover', 'Notices']
 
 # %% ../nbs/24_arrivals.ipynb #8b29a0b4
-_MARGIN, _DAILY, _LOOK_BACK = 2.0, 86400.0, 7 * 86400.0 # seconds: until a folder's times can be relied on; between looks everywhere; that a day stays open after its end
+_TICK, _HOUR, _EIGHTH = 2.0, 3600.0, 8 # seconds until a folder's times can be relied on; seconds; of a folder's age
 
-def _differs(file: LandedFile, entry: list) -> bool: return entry[:2] != [file.size, file.modified_ns]
-
-_PERIOD = re.compile(r"(\d{4})(?:/(\d{2})(?:/(\d{2})(?:/.*)?)?)?")
+_PERIOD = re.compile(r"(\d{4})(?:/(\d{2})(?:/(\d{2})(?:/(\d{2})(?:/.*)?)?)?)?")
 
 def period_end(folder: str, # relative to landing, such as `2026/01/07` or `2026/01/07/14`
-              ) -> float: # seconds since 1970; infinite if it is not named after a year, a month or a day
-    "When the day, month or year that a folder is named after is over"
+              ) -> float: # seconds since 1970; infinite if it is not named after a time
+    "When the hour, day, month or year that a folder is named after is over"
     if not (named := _PERIOD.fullmatch(folder)): return float("inf")
-    year, month, day = (int(n) if n else 0 for n in named.groups())
+    year, month, day, hour = (n and int(n) for n in named.groups())
     try:
-        start = dt.datetime(year, month or 1, day or 1, tzinfo=dt.timezone.utc)
-        if day: end = start + dt.timedelta(days=1)
-        else: end = start.replace(year=year + 1, month=1) if month in (0, 12) else start.replace(month=month + 1)
+        start = dt.datetime(year, month or 1, day or 1, hour or 0, tzinfo=dt.timezone.utc)
+        if day: return (start + (dt.timedelta(days=1) if hour is None else dt.timedelta(hours=1))).timestamp()
+        return (start.replace(year=year + 1, month=1) if month in (None, 12) else start.replace(month=month + 1)).timestamp()
     except (ValueError, OverflowError): return float("inf")
-    return end.timestamp()
+
+def _differs(file: LandedFile, entry: list) -> bool: return entry[:2] != [file.size, file.modified_ns]
 
 # %% ../nbs/24_arrivals.ipynb #73a1cbad
 @dataclass
 class _Folder:
     "What is remembered of a landing folder"
-    modified_ns: int = 0
+    modified_ns: int = 0 # its own times, if they can be relied on
     changed_ns: int = 0
-    is_over: bool = False # whether it was listed when its day, and a week more, was over
+    listed_at: float = 0.0 # seconds since 1970; 0 of a folder that is listed at every look
     oldest: float | None = None # when the first of its files that may leave landing was ingested, seconds since 1970
 
-_NEVER = _Folder() # looked at
+_NEVER = _Folder() # listed
 
 # %% ../nbs/24_arrivals.ipynb #9e3504ae
 def growing(files: list[LandedFile], # as they were planned, and have now been read
@@ -84,11 +83,9 @@ class Arrivals:
         "The files that were never ingested"
         self._now = time.time() if now is None else now
         self._said, self._is_honest = self._log.looks(), is_honest(self._root)
-        knows = self._said.get("pattern") == self._pattern and 0 <= self._now - self._said["everywhere_at"] < _DAILY
-        self._everywhere_at = self._said["everywhere_at"] if knows else self._now
-        self._before = {f: _Folder(*entry) for f, entry in self._said["folders"].items()} if knows else {}
+        self._before = {f: _Folder(*entry) for f, entry in self._said["folders"].items()} if self._said.get("pattern") == self._pattern else {}
         self._folders, self._fresh, self.replaced, self._growing = {}, set(), [], {}
-        found = self._changed() if self._is_honest else self._open() if knows else self._all()
+        found = self._changed() if self._is_honest else self._open() if self._before else self._all()
         return sorted(file for folder, files in found for file in self._unknown(folder, files) if self._is_still(file))
 
     def _changed(self) -> Iterator[tuple[str, list[LandedFile]]]:
@@ -98,17 +95,17 @@ class Arrivals:
             del waiting[folder := next(iter(waiting))]
             if folder in self._folders or (stamp := folder_stamp(self._uri(folder))) is None: continue
             last, device = self._before.get(folder), device or stamp[2]
-            if last and stamp == (last.modified_ns, last.changed_ns, device): self._folders[folder] = last; continue
-            is_settled = self._now - max(stamp[:2]) / 1e9 > _MARGIN
-            yield self._list(folder, waiting, _Folder(*stamp[:2]) if is_settled else _Folder())
+            age = self._now - max(stamp[:2]) / 1e9
+            if last and stamp == (last.modified_ns, last.changed_ns, device) and self._is_early(last, max(_HOUR, age / _EIGHTH)): self._folders[folder] = last; continue
+            yield self._list(folder, waiting, _Folder(*stamp[:2], self._now) if age > _TICK else _Folder())
 
     def _open(self) -> Iterator[tuple[str, list[LandedFile]]]:
-        "The prefixes of an object store that are not named after a day that is over"
+        "The prefixes of an object store whose time is not over, and now and then one whose time is"
         waiting = {"": None}
         while waiting:
             del waiting[folder := next(iter(waiting))]
-            if self._before.get(folder, _NEVER).is_over: self._folders |= {f: kept for f, kept in self._before.items() if f"{f}/".startswith(f"{folder}/")}
-            else: yield self._list(folder, waiting, _Folder(is_over=self._is_over(folder)))
+            if self._is_early(self._before.get(folder, _NEVER), (self._now - period_end(folder)) / _EIGHTH): self._folders |= {f: kept for f, kept in self._before.items() if f"{f}/".startswith(f"{folder}/")}
+            else: yield self._list(folder, waiting, self._listed(folder))
 
     def _list(self, folder: str, waiting: dict[str, None], noted: _Folder) -> tuple[str, list[LandedFile]]:
         files, folders = list_folder(self._uri(folder), self._pattern, self._root)
@@ -122,10 +119,12 @@ class Arrivals:
         self.listings += 1
         for uri, files in by_folder(list_files(self._root, self._pattern)).items():
             folder = uri[len(self._root) + 1:]
-            for above in accumulate(folder.split("/"), lambda a, b: f"{a}/{b}"): self._folders[above] = _Folder(is_over=self._is_over(above))
+            for above in accumulate(folder.split("/"), lambda a, b: f"{a}/{b}"): self._folders[above] = self._listed(above)
             yield folder, files
 
-    def _is_over(self, folder: str) -> bool: return self._now >= period_end(folder) + _LOOK_BACK
+    def _listed(self, folder: str) -> _Folder: return _Folder(listed_at=self._now if self._now >= period_end(folder) else 0.0)
+
+    def _is_early(self, last: _Folder, seconds: float) -> bool: return 0 <= self._now - last.listed_at < seconds
 
     def _unknown(self, folder: str, files: list[LandedFile]) -> list[LandedFile]:
         seen, new, here = self._log.seen(self._uri(folder)) if files else {}, [], self._folders[folder]
@@ -153,7 +152,7 @@ class Arrivals:
         for folder in self._fresh: self._folders[folder].oldest = min(at, self._folders[folder].oldest or at)
         self._growing |= {f.path: [f.size, f.modified_ns] for f in grown}
         for path in self._growing: self._folders[self._folder_of(path)] = _Folder()
-        says = {"pattern": self._pattern, "everywhere_at": self._everywhere_at, "growing": self._growing, "folders": {f: list(astuple(noted)) for f, noted in self._folders.items()}}
+        says = {"pattern": self._pattern, "growing": self._growing, "folders": {f: list(astuple(noted)) for f, noted in self._folders.items()}}
         if says != self._said: self._log.note_looks(says)
 
     def ripe(self, before: float) -> Iterator[LandedFile]:
@@ -205,7 +204,7 @@ class Notices(Arrivals):
         "The files that the stream has told and that were never ingested"
         self._discover()
         self._now, self._said, self._is_honest = now or time.time(), self._log.looks(), False
-        self._everywhere_at, self._growing, self._fresh, self.replaced = 0.0, {}, set(), []
+        self._growing, self._fresh, self.replaced = {}, set(), []
         self._folders = {f: _Folder(*entry) for f, entry in self._said.get("folders", {}).items()}
         self._noted = list_folder(f"{self._queue}/names")[1]
         parts = [part for noted in self._noted for part in list_folder(noted, "*.json")[0]]

@@ -113,7 +113,7 @@ class FilesSource(_Model):
     discovery: Literal["listing", "auto_loader"] = Field("listing", description="how new files are found: by listing folders that may have changed, or, on Databricks, by Auto Loader")
     discovery_options: dict[str, str] = Field(default_factory=dict, description="options of Auto Loader, such as cloudFiles.useManagedFileEvents")
     after_ingest: AfterIngest = Field(default_factory=AfterIngest, description="keep, archive or delete what was ingested")
-    max_files_per_batch: int = Field(1000, ge=1, description="files in one micro-batch")
+    max_files_per_batch: int = Field(10_000, ge=1, description="files in one micro-batch")
     max_bytes_per_batch: int = Field(4 * 2**30, ge=1, description="bytes of files in one micro-batch; a larger file is a batch of its own")
 
     _check_ddl = field_validator("ddl")(lambda value: value and _ddl(value))

@@ -55,6 +55,7 @@ def _local_settings(memory: str) -> dict[str, str]:
         "spark.sql.legacy.javaCharsets": "true", # windows-1252 and its like, which sources still write
         "spark.sql.shuffle.partitions": cores,
         "spark.sql.files.maxPartitionBytes": "64m",
+        "spark.sql.files.openCostInBytes": "256k", # hundreds of tiny files to a task, where Spark would take 16
         "spark.sql.sources.parallelPartitionDiscovery.threshold": "10000",
         "spark.databricks.delta.snapshotPartitions": "2",
     }
