@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from .checkpoint import Checkpoint, by_folder
 from .errors import MotorIngestaError
-from .lake import LandedFile, delete_folder, filesystem, folder_stamp, is_honest, list_files, list_folder, plain_path, read_bytes
+from .lake import LandedFile, delete_folder, filesystem, folder_stamp, is_honest, is_store, list_files, list_folder, plain_path, read_bytes
 
 if TYPE_CHECKING: from pyspark.sql import SparkSession
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING: from pyspark.sql import SparkSession
 __all__ = ['period_end', 'growing', 'Arrivals', 'NoAutoLoader', 'discover', 'Notices']
 
 # %% ../nbs/24_arrivals.ipynb #8b29a0b4
-_TICK, _HOUR, _EIGHTH = 2.0, 3600.0, 8 # seconds until a folder's times can be relied on; seconds; of a folder's age
+_TICK, _DAY, _EIGHTH = 2.0, 86400.0, 8 # seconds until a folder's times can be relied on; seconds at most between listings; of the time without news
 
 _PERIOD = re.compile(r"(\d{4})(?:/(\d{2})(?:/(\d{2})(?:/(\d{2})(?:/.*)?)?)?)?")
 
@@ -51,6 +51,7 @@ class _Folder:
     modified_ns: int = 0 # its own times, if they can be relied on
     changed_ns: int = 0
     listed_at: float = 0.0 # seconds since 1970; 0 of a folder that is listed at every look
+    news_at: float = 0.0 # when it, or a folder in it, last had a new file after its time was over
     oldest: float | None = None # when the first of its files that may leave landing was ingested, seconds since 1970
 
 _NEVER = _Folder() # listed
@@ -82,10 +83,10 @@ class Arrivals:
     def look(self, now: float | None = None) -> list[LandedFile]: # in the order of their paths
         "The files that were never ingested"
         self._now = time.time() if now is None else now
-        self._said, self._is_honest = self._log.looks(), is_honest(self._root)
+        self._said, self._is_honest, self._is_store = self._log.looks(), is_honest(self._root), is_store(self._root)
         self._before = {f: _Folder(*entry) for f, entry in self._said["folders"].items()} if self._said.get("pattern") == self._pattern else {}
         self._folders, self._fresh, self.replaced, self._growing = {}, set(), [], {}
-        found = self._changed() if self._is_honest else self._open() if self._before else self._all()
+        found = self._changed() if self._is_honest else self._open() if self._before or not self._is_store else self._all()
         return sorted(file for folder, files in found for file in self._unknown(folder, files) if self._is_still(file))
 
     def _changed(self) -> Iterator[tuple[str, list[LandedFile]]]:
@@ -96,7 +97,7 @@ class Arrivals:
             if folder in self._folders or (stamp := folder_stamp(self._uri(folder))) is None: continue
             last, device = self._before.get(folder), device or stamp[2]
             age = self._now - max(stamp[:2]) / 1e9
-            if last and stamp == (last.modified_ns, last.changed_ns, device) and self._is_early(last, max(_HOUR, age / _EIGHTH)): self._folders[folder] = last; continue
+            if last and stamp == (last.modified_ns, last.changed_ns, device) and self._is_early(last, _DAY): self._folders[folder] = last; continue
             yield self._list(folder, waiting, _Folder(*stamp[:2], self._now) if age > _TICK else _Folder())
 
     def _open(self) -> Iterator[tuple[str, list[LandedFile]]]:
@@ -104,8 +105,9 @@ class Arrivals:
         waiting = {"": None}
         while waiting:
             del waiting[folder := next(iter(waiting))]
-            if self._is_early(self._before.get(folder, _NEVER), (self._now - period_end(folder)) / _EIGHTH): self._folders |= {f: kept for f, kept in self._before.items() if f"{f}/".startswith(f"{folder}/")}
-            else: yield self._list(folder, waiting, self._listed(folder))
+            last = self._before.get(folder, _NEVER)
+            if self._is_store and self._is_early(last, min(_DAY, (self._now - max(period_end(folder), last.news_at)) / _EIGHTH)): self._folders |= {f: kept for f, kept in self._before.items() if f"{f}/".startswith(f"{folder}/")}
+            else: yield self._list(folder, waiting, self._over(folder, last.news_at))
 
     def _list(self, folder: str, waiting: dict[str, None], noted: _Folder) -> tuple[str, list[LandedFile]]:
         files, folders = list_folder(self._uri(folder), self._pattern, self._root)
@@ -119,10 +121,10 @@ class Arrivals:
         self.listings += 1
         for uri, files in by_folder(list_files(self._root, self._pattern)).items():
             folder = uri[len(self._root) + 1:]
-            for above in accumulate(folder.split("/"), lambda a, b: f"{a}/{b}"): self._folders[above] = self._listed(above)
+            for above in accumulate(folder.split("/"), lambda a, b: f"{a}/{b}"): self._folders[above] = self._over(above)
             yield folder, files
 
-    def _listed(self, folder: str) -> _Folder: return _Folder(listed_at=self._now if self._now >= period_end(folder) else 0.0)
+    def _over(self, folder: str, news_at: float = 0.0) -> _Folder: return _Folder(listed_at=self._now, news_at=news_at) if self._now >= period_end(folder) else _Folder()
 
     def _is_early(self, last: _Folder, seconds: float) -> bool: return 0 <= self._now - last.listed_at < seconds
 
@@ -149,7 +151,10 @@ class Arrivals:
                  grown: list[LandedFile] = (), # those of them that were not, for they had grown
                 ) -> None:
         "The files of the look are in bronze"
-        for folder in self._fresh: self._folders[folder].oldest = min(at, self._folders[folder].oldest or at)
+        for folder in self._fresh:
+            self._folders[folder].oldest = min(at, self._folders[folder].oldest or at)
+            for above in accumulate(folder.split("/"), lambda a, b: f"{a}/{b}"):
+                if (noted := self._folders.get(above)) and noted.listed_at and not self._is_honest: noted.news_at = self._now
         self._growing |= {f.path: [f.size, f.modified_ns] for f in grown}
         for path in self._growing: self._folders[self._folder_of(path)] = _Folder()
         says = {"pattern": self._pattern, "growing": self._growing, "folders": {f: list(astuple(noted)) for f, noted in self._folders.items()}}

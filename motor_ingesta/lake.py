@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['LEADS_OUT', 'Lake', 'landing_day', 'filesystem', 'write_bytes', 'read_bytes', 'exists', 'LandedFile', 'list_files',
-           'list_folder', 'is_honest', 'folder_stamp', 'move_file', 'delete_file', 'delete_folder', 'plain_path']
+           'list_folder', 'is_store', 'is_honest', 'folder_stamp', 'move_file', 'delete_file', 'delete_folder',
+           'plain_path']
 
 # %% ../nbs/10_lake.ipynb #7f05db8e
 import datetime as dt
@@ -180,9 +181,13 @@ def _scanned(folder: str, base: str, pattern: str, root: str) -> tuple[list[Land
 # %% ../nbs/10_lake.ipynb #61cd8549
 _HONEST = {"ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "tmpfs", "overlay", "apfs", "hfs"} # file systems on which a folder's times tell of its names
 
+def is_store(root: str) -> bool:
+    "Whether `root` is on an object store"
+    return "://" in root or root.startswith("dbfs:")
+
 def is_honest(root: str) -> bool:
     "Whether `folder_stamp` can be believed below `root`"
-    if "://" in root: return False
+    if is_store(root): return False
     real = os.path.realpath(filesystem(root)[1])
     mounted = [p for p in psutil.disk_partitions(all=True) if f"{real}/".startswith(p.mountpoint.rstrip("/") + "/")]
     return bool(mounted) and max(mounted, key=lambda p: len(p.mountpoint)).fstype in _HONEST

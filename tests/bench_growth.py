@@ -33,7 +33,7 @@ def land(home: Path, day: str, first: int, files: int, rows: int = 5) -> None:
     folder = home / "landingcaso/iot/devices" / day
     folder.mkdir(parents=True, exist_ok=True)
     for n in range(first, first + files):
-        text = "".join(f'{{"device_id": "d{n:07}-{i}", "farm_id": "f{i}", "battery_pct": {n % 100}.5, "reported_at": "2026-01-07T06:{i:02}:00Z"}}\n' for i in range(rows))
+        text = "".join(f'{{"device_id": "d{n:07}-{i}", "farm_id": "f{i}", "battery_pct": {n % 100}.5, "reported_at": "2026-01-07T06:{i % 60:02}:00Z"}}\n' for i in range(rows))
         (folder / f"{n:07}.json").write_text(text)
 
 
@@ -160,8 +160,49 @@ def tiny_files(home: Path, files: int = 20_000, times: int = 3) -> dict:
     return result(f"first load of {files:,} tiny files", {"motor_ingesta": told([a for a, _ in pairs]), "plain script": told([b for _, b in pairs])}, median(a / b for a, b in pairs), 0.5)
 
 
-WORKS = {"ten_after_many": ten_after_many, "thousand_runs": thousand_runs, "tiny_files": tiny_files}
-SIZES = {"ten_after_many": ("many", 100_000), "thousand_runs": ("runs", 1000), "tiny_files": ("files", 20_000)}
+# more workers
+
+def on_workers(address: str, home: Path) -> None:
+    "In a process of its own: load everything once to warm up, and once for the clock"
+    sys.path.insert(0, str(Path(__file__).parent))
+    from farmia_run import spark_of
+    spark, files, rows = spark_of(address, str(home)), len(list((home / "source").rglob("*.json"))), 0
+    seconds = []
+    for n in range(3):
+        (home / f"run-{n}").mkdir()
+        (home / f"run-{n}/landingcaso").symlink_to(home / "source/landingcaso")
+        engine = engine_at(home / f"run-{n}", spark)
+        began = time.monotonic()
+        report = engine.run().datasets[0]
+        seconds.append(time.monotonic() - began)
+        assert not report.error, report.error
+        rows = report.rows_written
+    spark.stop()
+    print(json.dumps({"seconds": min(seconds[1:]), "rows": rows, "files": files}))
+
+
+def scale_out(home: Path, rows: int = 1_000_000, times: int = 2) -> dict:
+    "The same load on a standalone cluster with one worker of one core, and with two"
+    from test_cluster import cluster
+    for n in range(20): land(home / "source", f"2026/01/{n + 1:02}", n, 1, rows // 20)
+    said = {workers: [] for workers in (1, 2)}
+    for n in range(times):
+        for workers in said:
+            at = home / f"{n}-{workers}"
+            at.mkdir()
+            (at / "source").symlink_to(home / "source")
+            with cluster(at / "cluster", workers) as address:
+                done = subprocess.run([sys.executable, __file__, "--workers", address, "--home", at], capture_output=True, text=True, timeout=600)
+                assert done.returncode == 0, done.stderr[-3000:]
+            said[workers].append(json.loads(done.stdout.splitlines()[-1]))
+    assert {s["rows"] for each in said.values() for s in each} == {rows // 20 * 20}
+    figures = {f"{workers} worker{'s' * (workers > 1)}": told([s["seconds"] for s in each]) | {"rows_per_second": round(rows / median(s["seconds"] for s in each))} for workers, each in said.items()}
+    ratio = median(two["seconds"] / one["seconds"] for one, two in zip(*said.values()))
+    return {"work": f"{rows:,} JSON rows on a cluster of one worker, and of two", "figures": figures, "ratio": round(ratio, 3), "goal": None, "met": True}
+
+
+WORKS = {"ten_after_many": ten_after_many, "thousand_runs": thousand_runs, "tiny_files": tiny_files, "scale_out": scale_out}
+SIZES = {"ten_after_many": ("many", 100_000), "thousand_runs": ("runs", 1000), "tiny_files": ("files", 20_000), "scale_out": ("rows", 1_000_000)}
 
 if __name__ == "__main__":
     arguments = argparse.ArgumentParser()
@@ -169,8 +210,10 @@ if __name__ == "__main__":
     arguments.add_argument("--home", type=Path)
     arguments.add_argument("--scale", type=float, default=1.0)
     arguments.add_argument("--serve", type=int, help=argparse.SUPPRESS)
+    arguments.add_argument("--workers", help=argparse.SUPPRESS)
     given = arguments.parse_args()
     if given.serve is not None: serve_increments(given.home, given.serve); sys.exit()
+    if given.workers is not None: on_workers(given.workers, given.home); sys.exit()
     for name in given.works or WORKS:
         with tempfile.TemporaryDirectory(dir=given.home) as home:
             what, size = SIZES[name]
