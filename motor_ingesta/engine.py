@@ -164,6 +164,7 @@ class MotorIngesta:
         for table in tables:
             try: upkeep(self.spark, table, self.lake.upkeep(table), at_least)
             except Exception as error: wrong.append(f"{table} was not compacted, and will be by a later run: {type(error).__name__}: {str(error).splitlines()[0][:300]}")
+        for sentence in wrong: _LOG.warning(sentence)
         return wrong
 
 # %% ../nbs/60_engine.ipynb #469b11d5
