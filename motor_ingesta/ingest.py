@@ -135,7 +135,7 @@ class FileIntake:
 
     def grown(self, batch: Batch) -> set[str]: # their paths
         "Files that were still being written when they were read; they are not the batch's any more"
-        now = growing([f for f in batch.files if f.path not in batch.unreadable])
+        now = growing(batch.files)
         self._grown += now
         self.warnings += [f"{f.path} was still being written when it was read; its rows were taken back, and it is read once it stays as it is. Write files aside and rename them" for f in now]
         paths = {f.path for f in now}

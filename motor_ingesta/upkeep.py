@@ -42,6 +42,7 @@ def upkeep(spark: SparkSession,
     if "DATABRICKS_RUNTIME_VERSION" in os.environ: return []
     said, now, newest = read_bytes(memory), time.time(), newest_checkpoint(uri)
     state = _State(**json.loads(said)) if said else _State()
+    if state.version > newest + 100: state = _State() # the table was made anew
     if newest - state.version < _EVERY or 0 <= now - state.looked_at < at_least: return []
     touched, version = Counter(), state.version
     for version, lines in commits_after(uri, version):
@@ -62,6 +63,7 @@ def _compact(spark: SparkSession, uri: str, partitions: list[str]) -> None:
         if spark.conf.get(name, "") == "": spark.conf.set(name, value) # Delta's own would write a gigabyte again, each time
     quoted = lambda value: "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
     same = lambda column, value: f"`{column}` IS NULL" if value is None else f"`{column}` = {quoted(value)}"
+    if any(name.startswith("col-") for p in partitions for name in json.loads(p)): partitions = [] # columns are mapped: the log has other names
     where = " OR ".join("(" + " AND ".join(same(*item) for item in json.loads(p).items()) + ")" for p in partitions if p != "{}")
     spark.sql(f"OPTIMIZE delta.`{uri}`" + (f" WHERE {where}" if where else "")).collect()
 
