@@ -59,8 +59,7 @@ def upkeep(spark: SparkSession,
     return due
 
 def _compact(spark: SparkSession, uri: str, partitions: list[str]) -> None:
-    for name, value in _SETTINGS.items():
-        if spark.conf.get(name, "") == "": spark.conf.set(name, value) # Delta's own would write a gigabyte again, each time
+    for name, value in _SETTINGS.items(): spark.conf.set(name, spark.conf.get(name, value)) # unset, Delta would write a gigabyte again, each time
     quoted = lambda value: "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
     same = lambda column, value: f"`{column}` IS NULL" if value is None else f"`{column}` = {quoted(value)}"
     if any(name.startswith("col-") for p in partitions for name in json.loads(p)): partitions = [] # columns are mapped: the log has other names
