@@ -106,21 +106,23 @@ def test_the_plan_reads_what_is_new(tmp_path, spark):
 def test_tables_are_kept(tmp_path, spark, monkeypatch):
     "Bronze, quarantine and run table after many runs: few files, every row there once, also for a reader of the snapshot before"
     from deltalake import DeltaTable
+    from motor_ingesta import upkeep
+    monkeypatch.setattr(upkeep, "_EVERY", 10)
+    monkeypatch.setattr(upkeep, "_MANY", 8)
     engine = engine_at(tmp_path, spark)
     bronze, quarantine, runs = engine.lake.bronze("iot/devices"), engine.lake.quarantine("iot/devices"), engine.lake.runs
-    for n in range(46):
+    for n in range(22):
         land(tmp_path, "2026/01/07", n, 1, rows=2)
         (tmp_path / f"landingcaso/iot/devices/2026/01/07/bad{n}.json").write_text("oops\n")
-        if n == 20: before = DeltaTable(bronze)
+        if n == 8: before = DeltaTable(bronze)
         report = engine.run()
         assert not report.failed and not report.datasets[0].warnings, report.to_dict()
-    assert DeltaTable(bronze).to_pyarrow_table().num_rows == 92
-    assert DeltaTable(quarantine).to_pyarrow_table().num_rows == 46
-    assert DeltaTable(runs).to_pyarrow_table().num_rows == 46
-    assert before.to_pyarrow_table().num_rows == 40
-    for table in (bronze, quarantine, runs): assert len(DeltaTable(table).file_uris()) <= 32, table
+    rows = {table: DeltaTable(table).to_pyarrow_table().num_rows for table in (bronze, quarantine, runs)}
+    assert rows == {bronze: 44, quarantine: 22, runs: 22}
+    assert before.to_pyarrow_table().num_rows == 16
+    for table in rows: assert len(DeltaTable(table).file_uris()) <= 12, table
     audit = engine.audit(everything=True)
-    assert audit.difference == 0 and audit[0].checked == 92
+    assert audit.difference == 0 and audit[0].checked == 44
 
 
 def test_an_upkeep_that_fails_loses_nothing(tmp_path, spark, monkeypatch):
