@@ -342,6 +342,19 @@ class CatalogError(MotorIngestaError):
         super().__init__(f"{path} has {count}:\n" + "\n".join(f"  {m}" for m in mistakes), fix="correct the lines named; `motor-ingesta validate FILE` checks again")
         self.path, self.mistakes = path, mistakes
 
+_MOST = 100_000 # values in a catalog, with what aliases repeat
+
+def _weight(node: yaml.Node | None, known: dict[int, int | None]) -> int:
+    "The values below a node, those behind an alias counted each time it is used: nine lines of aliases can stand for a billion"
+    if not isinstance(node, yaml.CollectionNode): return 1
+    if (weight := known.get(id(node), 0)) is None: raise yaml.MarkedYAMLError(problem="an alias that contains itself", problem_mark=node.start_mark)
+    if weight: return weight
+    known[id(node)] = None
+    parts = node.value if isinstance(node, yaml.SequenceNode) else [part for pair in node.value for part in pair]
+    known[id(node)] = weight = 1 + sum(_weight(part, known) for part in parts)
+    if weight > _MOST: raise yaml.MarkedYAMLError(problem=f"its aliases stand for more than {_MOST:,} values", problem_mark=node.start_mark)
+    return weight
+
 def _keys_twice(node: yaml.Node | None) -> list[tuple[int, str]]:
     "(line, key) of every key that repeats one of its own mapping"
     found = []
@@ -379,8 +392,10 @@ def parse_catalog(text: str, # YAML
                   path: str = "catalog", # how to call it in errors
                  ) -> Catalog:
     "The same, from text"
-    try: node, values = yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text)
-    except yaml.YAMLError as e:
+    try:
+        _weight(node := yaml.compose(text, Loader=yaml.SafeLoader), {})
+        values = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as e: # ValueError: a number or a date that no computer has
         mark = getattr(e, "problem_mark", None)
         raise CatalogError(path, [f"{path}:{mark.line + 1 if mark else 1}: is not YAML: {getattr(e, 'problem', e)}"]) from None
     mistakes = [(line, f"{path}:{line}: {key} stands twice here; YAML would keep the last in silence") for line, key in _keys_twice(node)]
