@@ -141,16 +141,37 @@ def list_files(root: str, # folder or URI
               ) -> list[LandedFile]: # sorted by path; empty if the folder does not exist
     "All files below `root`, at any depth, except hidden ones"
     store, base = filesystem(root)
-    return sorted(_landed(root.rstrip("/"), base.rstrip("/"), store.get_file_info(fs.FileSelector(base.rstrip("/"), recursive=True, allow_not_found=True)), pattern, isinstance(store, fs.LocalFileSystem)))
+    root, base = root.rstrip("/"), base.rstrip("/")
+    if isinstance(store, fs.LocalFileSystem): return sorted(_walked(root, base, pattern))
+    return sorted(_landed(root, base, store.get_file_info(fs.FileSelector(base, recursive=True, allow_not_found=True)), pattern))
 
-def _landed(root: str, base: str, infos: list[fs.FileInfo], pattern: str, is_local: bool) -> Iterator[LandedFile]:
+def _landed(root: str, base: str, infos: list[fs.FileInfo], pattern: str) -> Iterator[LandedFile]:
     for info in infos:
-        if info.type != fs.FileType.File: continue
         below = info.path[len(base) + 1:]
-        if any(part[0] in "._" for part in below.split("/")) or not fnmatch(info.base_name, pattern): continue
-        yield LandedFile(f"{root}/{below}", LEADS_OUT if is_local and _leads_out(info.path, base) else info.size, info.mtime_ns or 0)
+        if info.type == fs.FileType.File and fnmatch(info.base_name, pattern) and not any(part[0] in "._" for part in below.split("/")): yield LandedFile(f"{root}/{below}", info.size, info.mtime_ns or 0)
 
-def _leads_out(path: str, base: str) -> bool: return os.path.islink(path) and not os.path.realpath(path).startswith(f"{os.path.realpath(base)}/")
+def _walked(root: str, base: str, pattern: str) -> Iterator[LandedFile]:
+    waiting = [root]
+    while waiting:
+        files, folders = _scanned(folder := waiting.pop(), base + folder[len(root):], pattern, base)
+        yield from files
+        waiting += folders
+
+def _scanned(folder: str, path: str, pattern: str, base: str) -> tuple[list[LandedFile], list[str]]: # (files, folders) right in it
+    "A folder of a disk, where a link may lead anywhere: Arrow would follow it out of landing, or round in circles"
+    files, folders, matches = [], [], re.compile(translate(pattern)).match
+    try: entries = list(os.scandir(path))
+    except (FileNotFoundError, NotADirectoryError): return [], []
+    for entry in entries:
+        if entry.name[0] in "._": continue
+        if entry.is_dir(follow_symlinks=False): folders.append(f"{folder}/{entry.name}"); continue
+        leaves = entry.is_symlink() and not f"{os.path.realpath(entry.path)}/".startswith(f"{os.path.realpath(base)}/")
+        links_folder = entry.is_symlink() and entry.is_dir()
+        if not (leaves if links_folder else matches(entry.name)): continue # a folder inside is listed where it is
+        try: status = entry.stat(follow_symlinks=not leaves)
+        except FileNotFoundError: continue # gone meanwhile, or a link to nothing
+        if leaves or stat.S_ISREG(status.st_mode): files.append(LandedFile(f"{folder}/{entry.name}", LEADS_OUT if leaves else status.st_size, status.st_mtime_ns))
+    return sorted(files), sorted(folders)
 
 # %% ../nbs/10_lake.ipynb #63c5fed6
 def list_folder(folder: str, # folder or URI
@@ -162,21 +183,7 @@ def list_folder(folder: str, # folder or URI
     folder, base = folder.rstrip("/"), base.rstrip("/")
     if isinstance(store, fs.LocalFileSystem): return _scanned(folder, base, pattern, filesystem(root)[1].rstrip("/") if root else base)
     infos = store.get_file_info(fs.FileSelector(base, allow_not_found=True))
-    return sorted(_landed(folder, base, infos, pattern, False)), sorted(f"{folder}/{i.base_name}" for i in infos if i.type == fs.FileType.Directory and i.base_name[0] not in "._")
-
-def _scanned(folder: str, base: str, pattern: str, root: str) -> tuple[list[LandedFile], list[str]]:
-    files, folders, matches = [], [], re.compile(translate(pattern)).match
-    try: entries = list(os.scandir(base))
-    except (FileNotFoundError, NotADirectoryError): return [], []
-    for entry in entries:
-        if entry.name[0] in "._": continue
-        try: status = entry.stat()
-        except FileNotFoundError: continue # a link to nothing, or gone meanwhile
-        if stat.S_ISDIR(status.st_mode): folders.append(f"{folder}/{entry.name}")
-        elif stat.S_ISREG(status.st_mode) and matches(entry.name):
-            leaves = entry.is_symlink() and _leads_out(entry.path, root)
-            files.append(LandedFile(f"{folder}/{entry.name}", LEADS_OUT if leaves else status.st_size, status.st_mtime_ns))
-    return sorted(files), sorted(folders)
+    return sorted(_landed(folder, base, infos, pattern)), sorted(f"{folder}/{i.base_name}" for i in infos if i.type == fs.FileType.Directory and i.base_name[0] not in "._")
 
 # %% ../nbs/10_lake.ipynb #61cd8549
 _HONEST = {"ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "tmpfs", "overlay", "apfs", "hfs"} # file systems on which a folder's times tell of its names
