@@ -3,9 +3,11 @@
     python tests/chaos.py --kills 200 --seed 1 --home DIR
 
 A worker ingests files and Kafka events without end, and is killed at random moments, most of them in the middle of a
-micro-batch. In between the broker and the registry are killed too, and files may not grow any more. Every so often the
+micro-batch: all of it, or Python alone, whose JVM may then finish a write that nobody waits for. Some workers live by a
+clock that is days off. In between the broker and the registry are killed too, and the disk is full. Every so often the
 next run finishes the work, and three counts must agree: the generator's manifests, the engine's audit, and readers that
-know nothing of the engine (deltalake for the tables, a plain consumer for the topics).
+know nothing of the engine (deltalake for the tables, a plain consumer for the topics). An onlooker reads the tables all
+the while, and may never see a part of a file's rows.
 """
 import argparse
 import json
@@ -14,13 +16,16 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from pathlib import Path
 
+import libfaketime
 import psutil
 from confluent_kafka import Consumer, TopicPartition
 from deltalake import DeltaTable
+from deltalake.exceptions import TableNotFoundError
 
 from motor_ingesta.engine import MotorIngesta
 from motor_ingesta.farmia import Trouble
@@ -38,6 +43,36 @@ from motor_ingesta.engine import MotorIngesta
 engine._UPKEEP_SECONDS, upkeep._EVERY = 2.0, 10  # compaction is killed too
 MotorIngesta(sys.argv[1], sys.argv[2]).run(continuous=True, poll_seconds=0.05)
 """
+FAST_START = {"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1"} # a worker lives for seconds: what it compiles well it never uses
+
+
+FAKETIME = Path(libfaketime.__file__).parent / "vendor/libfaketime/src/libfaketime.so.1"
+
+
+class Onlooker(threading.Thread):
+    "Reads the tables while they are written; a file's rows are all there or not there at all"
+    def __init__(self, home: Path):
+        super().__init__(daemon=True)
+        self._home, self._stop_looking = home, threading.Event()
+        self.looks, self.problems, self._seen = 0, [], {} # (zone, file) → rows seen
+
+    def run(self) -> None:
+        while not self._stop_looking.wait(0.5):
+            for name in FILES:
+                for zone in ("bronze", "quarantine"):
+                    if (self._home / "datalakecaso" / zone / name / "_delta_log").exists(): self._look(zone, name)
+
+    def _look(self, zone: str, name: str) -> None:
+        try: files = DeltaTable(self._home / "datalakecaso" / zone / name).to_pyarrow_table(columns=["_source_file"])["_source_file"].to_pylist()
+        except TableNotFoundError: return # its first commit is not there yet
+        except Exception as e: self.problems.append(f"{zone} of {name} cannot be read: {e}"); return
+        self.looks += 1
+        for file, rows in Counter(files).items():
+            if self._seen.setdefault((zone, file), rows) != rows: self.problems.append(f"{zone} of {name} showed {self._seen[zone, file]} and then {rows} rows of {file}")
+
+    def stop(self) -> None:
+        self._stop_looking.set()
+        self.join(30)
 
 
 def small_batches(home: Path) -> Path:
@@ -56,13 +91,16 @@ def small_batches(home: Path) -> Path:
 
 class Chaos:
     def __init__(self, home: Path, seed: int):
-        home.mkdir(parents=True, exist_ok=True)
+        (home / "datalakecaso").mkdir(parents=True, exist_ok=True)
         self.home, self.rng = home, random.Random(seed)
+        self.small_disk = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200m", "tmpfs", home / "datalakecaso"], capture_output=True).returncode == 0 # root may; others have the limit on file sizes only
         self.services = Services(home, free_port(), free_port())
         self.services.start()
         self.catalog = small_batches(home)
         self.engine = MotorIngesta(home, self.catalog)
         self.counts, self.worker = Counter(), None
+        self.onlooker = Onlooker(home)
+        self.onlooker.start()
 
     # sources
 
@@ -78,8 +116,10 @@ class Chaos:
     # faults
 
     def start_worker(self) -> None:
-        log = (self.home / "worker.log").open("a")
-        self.worker = subprocess.Popen([sys.executable, "-c", WORKER, self.home, self.catalog], stdout=log, stderr=log, start_new_session=True)
+        days = self.rng.choice([0, 0, 0, 0, -2, -400, 3])
+        clock = {"LD_PRELOAD": str(FAKETIME), "FAKETIME": f"{days:+}d", "DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1"} if days else {}
+        self.counts["clocks moved"] += bool(days)
+        with (self.home / "worker.log").open("a") as log: self.worker = subprocess.Popen([sys.executable, "-c", WORKER, self.home, self.catalog], stdout=log, stderr=log, start_new_session=True, env=os.environ | FAST_START | clock)
 
     def newest(self) -> int:
         return max((p.stat().st_mtime_ns for pattern in ("_checkpoints/*/*/plans", "_checkpoints/*/*/commits", "bronze/*/*/_delta_log", "quarantine/*/*/_delta_log") for p in self.home.glob(f"datalakecaso/{pattern}")), default=0)
@@ -90,14 +130,17 @@ class Chaos:
         while self.newest() == before and self.worker.poll() is None and time.monotonic() < deadline: time.sleep(0.01)
 
     def kill(self) -> None:
-        "SIGKILL to the worker and its JVM, at some moment after it began to work"
+        "SIGKILL to the worker and its JVM, or to Python alone, at some moment after it began to work"
         self.until_it_works()
         deadline = time.monotonic() + 3
         for _ in range(self.rng.randint(0, 12)):  # wait for a few more writes to appear, then a moment longer
             before = self.newest()
             while self.newest() == before and time.monotonic() < deadline: time.sleep(0.001)
         time.sleep(self.rng.random() * 0.15)
-        os.killpg(self.worker.pid, signal.SIGKILL)
+        if self.rng.random() < 0.2:
+            self.worker.kill()
+            self.counts["of Python alone"] += 1
+        else: os.killpg(self.worker.pid, signal.SIGKILL)
         self.worker.wait(30)
         self.counts["kills"] += 1
         self.counts["kills inside a micro-batch"] += bool(self.unfinished())
@@ -117,18 +160,29 @@ class Chaos:
         self.services.start()
         self.until_it_works()
         self.counts[f"{name} outages"] += 1
+        self.counts["outages outlived"] += self.worker.poll() is None
         self.kill()
 
     def fill_disk(self) -> None:
-        "From some moment on, no file of the worker may grow beyond a few bytes: every write fails half way"
+        "From some moment on, nothing can be written any more, or no file may grow beyond a few bytes: writes fail half way"
         self.start_worker()
         self.until_it_works()
-        limit = self.rng.choice([0, 500, 3000])
-        for process in (worker := psutil.Process(self.worker.pid), *worker.children(recursive=True)): process.rlimit(psutil.RLIMIT_FSIZE, (limit, limit))
-        time.sleep(self.rng.random() * 3)
+        filler, limit = self.home / "datalakecaso/.filler", self.rng.choice([0, 500, 3000])
+        if self.small_disk and self.rng.random() < 0.6: self.fill(filler, leave=self.rng.choice([0, 4096, 40_000]))
+        else:
+            for process in (worker := psutil.Process(self.worker.pid), *worker.children(recursive=True)): process.rlimit(psutil.RLIMIT_FSIZE, (limit, limit))
+        time.sleep(self.rng.random() * 5)
         os.killpg(self.worker.pid, signal.SIGKILL)
         self.worker.wait(30)
         self.counts["full disks"] += 1
+        self.counts["of them without a byte left"] += filler.exists()
+        filler.unlink(missing_ok=True)
+
+    def fill(self, filler: Path, leave: int) -> None:
+        with filler.open("wb") as out:
+            try:
+                while True: os.write(out.fileno(), bytes(4096))
+            except OSError: out.truncate(max(0, out.tell() - leave))
 
     # counting
 
@@ -166,8 +220,10 @@ class Chaos:
 
     def close(self) -> None:
         if self.worker and self.worker.poll() is None: os.killpg(self.worker.pid, signal.SIGKILL)
+        self.onlooker.stop()
         self.engine.spark.stop()
         self.services.stop()
+        if self.small_disk: subprocess.run(["umount", "--lazy", self.home / "datalakecaso"])
 
 
 def main(home: Path, kills: int, seed: int, check_every: int = 10, say=print) -> dict:
@@ -186,7 +242,10 @@ def main(home: Path, kills: int, seed: int, check_every: int = 10, say=print) ->
                 differences = chaos.differences()
                 chaos.counts["checks"] += 1
                 chaos.counts["checks with a difference"] += bool(differences)
+                chaos.counts |= {"looks of an onlooker": chaos.onlooker.looks, "half-written things it saw": len(chaos.onlooker.problems)}
+                for problem in chaos.onlooker.problems: say(problem)
                 say(f"{time.monotonic() - began:6.0f} s  {dict(chaos.counts)}  {differences or 'no difference'}", flush=True)
+        assert chaos.onlooker.is_alive()
         rows = sum(m.rows for d in chaos.engine.catalog.datasets for m in read_manifests(chaos.engine.lake, d.name))
         return {"seed": seed, "rows": rows, "micro-batches": sum(max((int(p.stem) for p in folder.glob("*.json")), default=0) + 1 for folder in home.glob("datalakecaso/_checkpoints/*/*/commits")), "seconds": round(time.monotonic() - began), **chaos.counts}
     finally:
