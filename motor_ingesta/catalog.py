@@ -229,13 +229,22 @@ _REFERENCE = re.compile(r"\$\{(env|secret):([^}]*)\}")
 class UnresolvedReference(MotorIngestaError):
     "A value refers to a variable or a secret that is not there"
 
-def _databricks_secret(scope: str, key: str) -> str:
+def _stored_secret(scope: str, key: str) -> str:
+    "From the scope of Databricks, or elsewhere from the computer's key store"
     try: from databricks.sdk.runtime import dbutils
-    except ImportError as e: raise UnresolvedReference(f"${{secret:{scope}/{key}}} needs Databricks, and this is none", fix="run it there, or use ${env:NAME}") from e
+    except ImportError: return _kept_secret(scope, key)
     return dbutils.secrets.get(scope, key)
 
+def _kept_secret(scope: str, key: str) -> str:
+    try: import keyring
+    except ImportError: raise UnresolvedReference(f"${{secret:{scope}/{key}}} is in this computer's key store, and the library that reads it is not installed", fix="pip install 'motor_ingesta[keystore]', or use ${env:NAME}") from None
+    try: found = keyring.get_password(scope, key)
+    except keyring.errors.KeyringError as e: raise UnresolvedReference(f"the key store of this computer does not give ${{secret:{scope}/{key}}}: {e}", fix="keyring diagnose tells what it is; or use ${env:NAME}") from None
+    if found is None: raise UnresolvedReference(f"the key store of this computer has no secret {key} of {scope}", fix=f"keyring set {scope} {key}")
+    return found
+
 def resolve(value: str | SecretStr, # text that may hold references
-            secrets: Callable[[str, str], str] = _databricks_secret, # (scope, key) → secret
+            secrets: Callable[[str, str], str] = _stored_secret, # (scope, key) → secret
            ) -> str: # the text to connect with; never to be kept or shown
     "Put what they refer to in place of references"
     def found(reference: re.Match) -> str:
@@ -258,13 +267,13 @@ class KafkaConnection(_Model):
     options: dict[str, SecretStr] = Field(default_factory=dict, description="further settings of the Kafka clients, such as ssl.truststore.location")
     _check_options = field_validator("options", mode="before")(_options)
 
-    def client_config(self, secrets=_databricks_secret) -> dict[str, str]:
+    def client_config(self, secrets=_stored_secret) -> dict[str, str]:
         "Settings for confluent-kafka (librdkafka's names)"
         config = {"bootstrap.servers": resolve(self.bootstrap_servers, secrets), "security.protocol": self.security_protocol}
         if self.sasl_username: config |= {"sasl.mechanism": self.sasl_mechanism, "sasl.username": resolve(self.sasl_username, secrets), "sasl.password": resolve(self.sasl_password or SecretStr(""), secrets)}
         return config | {name: resolve(value, secrets) for name, value in self.options.items() if not name.startswith("ssl.truststore")}
 
-    def spark_options(self, secrets=_databricks_secret) -> dict[str, str]:
+    def spark_options(self, secrets=_stored_secret) -> dict[str, str]:
         "Options for Spark's Kafka source (the Java client's names)"
         options = {"kafka.bootstrap.servers": resolve(self.bootstrap_servers, secrets), "kafka.security.protocol": self.security_protocol}
         if self.sasl_username: options |= {"kafka.sasl.mechanism": self.sasl_mechanism, "kafka.sasl.jaas.config": self._jaas(secrets)}
@@ -284,7 +293,7 @@ class RegistryConnection(_Model):
     options: dict[str, SecretStr] = Field(default_factory=dict, description="further settings of the registry client, such as ssl.ca.location")
     _check_options = field_validator("options", mode="before")(_options)
 
-    def client_config(self, secrets=_databricks_secret) -> dict[str, str]:
+    def client_config(self, secrets=_stored_secret) -> dict[str, str]:
         "Settings for confluent-kafka's SchemaRegistryClient"
         config = {"url": resolve(self.url, secrets)}
         if self.basic_auth_user_info: config["basic.auth.user.info"] = resolve(self.basic_auth_user_info, secrets)
@@ -295,7 +304,7 @@ class Connections(_Model):
     kafka: KafkaConnection | None = Field(None, description="Kafka")
     schema_registry: RegistryConnection | None = Field(None, description="schema registry with Confluent's API")
 
-def secret_values(connections: Connections, secrets=_databricks_secret) -> set[str]:
+def secret_values(connections: Connections, secrets=_stored_secret) -> set[str]:
     "Every secret these connections resolve to, so that it can be taken out of texts"
     kept = [value for model in (connections.kafka, connections.schema_registry) if model
             for value in (*model.options.values(), *(getattr(model, name, None) for name in ("sasl_username", "sasl_password", "basic_auth_user_info"))) if value]

@@ -172,3 +172,53 @@ for page in ("environment/", "SQL/", "SQL/execution/?id=0", "SQL/execution/?id=1
     assert done.returncode == 0, done.stderr[-3000:]
     assert "Environment" in done.stdout and "Physical Plan" in done.stdout
     assert not secrets_in(done.stdout + done.stderr)
+
+
+KEPT = """
+from keyring.backend import KeyringBackend
+class Kept(KeyringBackend):
+    priority = 1
+    def get_password(self, scope, key): return {("kafka", "password"): "s3cret-of-the-key-store"}.get((scope, key))
+    def set_password(self, *_): raise NotImplementedError
+    def delete_password(self, *_): raise NotImplementedError
+"""
+
+
+def test_secrets_of_the_key_store(tmp_path):
+    (tmp_path / "kept.py").write_text(KEPT)
+    script = """
+from motor_ingesta.catalog import parse_catalog, secret_values
+text = 'connections: {kafka: {bootstrap_servers: "b:9", sasl_username: farmia, sasl_password: "${secret:kafka/%s}"}}\\ndatasets: [{datasource: a, dataset: b, source: {kind: files, format: text}}]'
+there, absent = (parse_catalog(text % key).connections for key in ("password", "nothing"))
+print(there, there.kafka.client_config()["sasl.password"], secret_values(there))
+absent.kafka.client_config()
+"""
+    done = subprocess.run([sys.executable, "-c", script], env=os.environ | {"PYTHON_KEYRING_BACKEND": "kept.Kept", "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}, capture_output=True, text=True, timeout=60)
+    assert done.stdout.count("s3cret-of-the-key-store") == 2, done.stdout + done.stderr
+    assert done.stderr.strip().endswith("Fix: keyring set kafka nothing")
+
+
+def test_only_this_computer_is_listened_to(secured):
+    "Kafka, the registry, the metrics, Spark: every socket that waits for somebody is on the loopback address"
+    home, _ = secured
+    script = f"""
+import json, os, psutil
+from motor_ingesta.engine import MotorIngesta
+from motor_ingesta.services import Services, free_port
+from motor_ingesta.telemetry import Metrics
+services = Services({str(home)!r})
+metrics = Metrics()
+stop = metrics.serve(free_port())
+engine = MotorIngesta({str(home / "lake3")!r})
+engine.spark.range(5).repartition(3).count()
+me = psutil.Process()
+pids = [me.pid, *(p.pid for p in me.children(recursive=True)), *(s.pid for s in services.status())]
+listening = {{(psutil.Process(pid).name(), c.laddr.ip, c.laddr.port) for pid in pids for c in psutil.Process(pid).net_connections() if c.status == psutil.CONN_LISTEN}}
+print(json.dumps(sorted(listening)))
+stop()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr[-3000:]
+    listening = json.loads(done.stdout.splitlines()[-1])
+    assert len(listening) >= 5, listening # the broker and its controller, the registry, the metrics, Spark
+    assert {ip for _, ip, _ in listening} <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}, listening
