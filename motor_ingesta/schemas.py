@@ -114,9 +114,17 @@ def _wider(have: str, found: str, path: str, widen: bool) -> tuple[str, list[str
 # %% ../nbs/19_schemas.ipynb #fa9329e4
 def differences(have: dict[str, str], found: dict[str, str]) -> list[str]:
     "What data of these types has that the schema has not, a sentence each; absent columns are no difference, their rows have nulls there"
-    by_case = {name.lower(): name for name in have}
-    told = []
+    return _different(have, found, "")
+
+def _different(have: dict[str, str], found: dict[str, str], path: str) -> list[str]:
+    by_case, told = {name.lower(): name for name in have}, []
     for name, kind in found.items():
-        if name not in have: told.append(f"new column {name} {kind}" + (f", which differs from {by_case[name.lower()]} by case only" if name.lower() in by_case else ""))
-        elif have[name] != kind: told.append(f"{name} is {kind} instead of {have[name]}")
+        if name in have: told += _another(have[name], kind, f"{path}{name}")
+        else: told.append(f"new column {path}{name} {kind}" + (f", which differs from {path}{by_case[name.lower()]} by case only" if name.lower() in by_case else ""))
     return told
+
+def _another(have: str, found: str, path: str) -> list[str]:
+    if have == found: return []
+    if (mine := struct_fields(have)) is not None and (theirs := struct_fields(found)) is not None: return _different(mine, theirs, f"{path}.")
+    if (mine := element_type(have)) and (theirs := element_type(found)): return _another(mine, theirs, f"{path}[]")
+    return [f"{path} is {found} instead of {have}"]
