@@ -1,10 +1,11 @@
 """Break the engine on purpose, many times, and count afterwards.
 
-    python tests/chaos.py --kills 200 --seed 1 --home DIR
+    python tests/chaos.py --kills 200 --seed 1 --home DIR [--connect]
 
 A worker ingests files and Kafka events without end, and is killed at random moments, most of them in the middle of a
 micro-batch: all of it, or Python alone, whose JVM may then finish a write that nobody waits for. Some workers live by a
-clock that is days off. In between the broker and the registry are killed too, and the disk is full. Every so often the
+clock that is days off. With `--connect` workers are clients of a Spark Connect server, as on Databricks: most kills leave the server
+alone with what it was told, and the next worker comes at once; some take the server too. In between the broker and the registry are killed too, and the disk is full. Every so often the
 next run finishes the work, and three counts must agree: the generator's manifests, the engine's audit, and readers that
 know nothing of the engine (deltalake for the tables, a plain consumer for the topics). An onlooker reads the tables all
 the while, and may never see a part of a file's rows.
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections import Counter
 from pathlib import Path
 
@@ -26,6 +28,7 @@ import psutil
 from confluent_kafka import Consumer, TopicPartition
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
+from figures import record
 
 from motor_ingesta.engine import MotorIngesta
 from motor_ingesta.farmia import Trouble
@@ -43,6 +46,13 @@ from motor_ingesta.engine import MotorIngesta
 engine._UPKEEP_SECONDS, upkeep._EVERY = 2.0, 10  # compaction is killed too
 MotorIngesta(sys.argv[1], sys.argv[2]).run(continuous=True, poll_seconds=0.05)
 """
+SERVER = """
+import sys, time
+from motor_ingesta.spark import session
+session("1500m", **{"spark.plugins": "org.apache.spark.sql.connect.SparkConnectPlugin", "spark.connect.grpc.binding.address": "127.0.0.1", "spark.connect.grpc.binding.port": sys.argv[1]})
+print("ready", flush=True)
+while True: time.sleep(3600)
+"""
 FAST_START = {"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1"} # a worker lives for seconds: what it compiles well it never uses
 
 
@@ -57,7 +67,7 @@ class Onlooker(threading.Thread):
         self.looks, self.problems, self._seen = 0, [], {} # (zone, file) → rows seen
 
     def run(self) -> None:
-        while not self._stop_looking.wait(0.5):
+        while not self._stop_looking.wait(1):
             for name in FILES:
                 for zone in ("bronze", "quarantine"):
                     if (self._home / "datalakecaso" / zone / name / "_delta_log").exists(): self._look(zone, name)
@@ -90,17 +100,28 @@ def small_batches(home: Path) -> Path:
 
 
 class Chaos:
-    def __init__(self, home: Path, seed: int):
+    def __init__(self, home: Path, seed: int, connect: bool = False):
         (home / "datalakecaso").mkdir(parents=True, exist_ok=True)
         self.home, self.rng = home, random.Random(seed)
         self.small_disk = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200m", "tmpfs", home / "datalakecaso"], capture_output=True).returncode == 0 # root may; others have the limit on file sizes only
         self.services = Services(home, free_port(), free_port())
         self.services.start()
         self.catalog = small_batches(home)
-        self.engine = MotorIngesta(home, self.catalog)
-        self.counts, self.worker = Counter(), None
+        self.counts, self.worker, self.server, self.server_port = Counter(), None, None, free_port() if connect else None
+        self.start_server()
         self.onlooker = Onlooker(home)
         self.onlooker.start()
+
+    def start_server(self) -> None:
+        "An engine for counting, and with Connect the Spark that all share"
+        if self.server_port is None: self.engine = MotorIngesta(self.home, self.catalog); return
+        with (self.home / "server.log").open("w") as log: self.server = subprocess.Popen([sys.executable, "-c", SERVER, str(self.server_port)], stdout=log, stderr=log, start_new_session=True)
+        deadline = time.monotonic() + 240
+        while "ready" not in (self.home / "server.log").read_text():
+            assert self.server.poll() is None and time.monotonic() < deadline, (self.home / "server.log").read_text()[-2000:]
+            time.sleep(0.2)
+        from pyspark.sql.connect.session import SparkSession
+        self.engine = MotorIngesta(self.home, self.catalog, spark=SparkSession.builder.remote(f"sc://127.0.0.1:{self.server_port}").create())
 
     # sources
 
@@ -119,7 +140,8 @@ class Chaos:
         days = self.rng.choice([0, 0, 0, 0, -2, -400, 3])
         clock = {"LD_PRELOAD": str(FAKETIME), "FAKETIME": f"{days:+}d", "DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1"} if days else {}
         self.counts["clocks moved"] += bool(days)
-        with (self.home / "worker.log").open("a") as log: self.worker = subprocess.Popen([sys.executable, "-c", WORKER, self.home, self.catalog], stdout=log, stderr=log, start_new_session=True, env=os.environ | FAST_START | clock)
+        with (self.home / "worker.log").open("a") as log: self.worker = subprocess.Popen([sys.executable, "-c", WORKER, self.home, self.catalog], stdout=log, stderr=log, start_new_session=True,
+                                                                                              env=os.environ | clock | ({"SPARK_REMOTE": f"sc://127.0.0.1:{self.server_port}"} if self.server else FAST_START))
 
     def newest(self) -> int:
         return max((p.stat().st_mtime_ns for pattern in ("_checkpoints/*/*/plans", "_checkpoints/*/*/commits", "bronze/*/*/_delta_log", "quarantine/*/*/_delta_log") for p in self.home.glob(f"datalakecaso/{pattern}")), default=0)
@@ -137,13 +159,18 @@ class Chaos:
             before = self.newest()
             while self.newest() == before and time.monotonic() < deadline: time.sleep(0.001)
         time.sleep(self.rng.random() * 0.15)
-        if self.rng.random() < 0.2:
-            self.worker.kill()
-            self.counts["of Python alone"] += 1
-        else: os.killpg(self.worker.pid, signal.SIGKILL)
+        everything = self.rng.random() < (0.12 if self.server else 0.8)
+        os.killpg(self.worker.pid, signal.SIGKILL) if everything else self.worker.kill()
+        if everything and self.server: self.kill_server()
         self.worker.wait(30)
         self.counts["kills"] += 1
-        self.counts["kills inside a micro-batch"] += bool(self.unfinished())
+        self.counts["of Python and its JVM" if everything else "of Python, while its JVM worked on"] += 1
+        self.counts["inside a micro-batch"] += bool(self.unfinished())
+        if everything and self.server: self.start_server()
+
+    def kill_server(self) -> None:
+        os.killpg(self.server.pid, signal.SIGKILL)
+        self.server.wait(30)
 
     def unfinished(self) -> list[str]:
         folders = self.home.glob("datalakecaso/_checkpoints/*/*")
@@ -168,7 +195,7 @@ class Chaos:
         self.start_worker()
         self.until_it_works()
         filler, limit = self.home / "datalakecaso/.filler", self.rng.choice([0, 500, 3000])
-        if self.small_disk and self.rng.random() < 0.6: self.fill(filler, leave=self.rng.choice([0, 4096, 40_000]))
+        if self.small_disk and (self.server or self.rng.random() < 0.6): self.fill(filler, leave=self.rng.choice([0, 4096, 40_000]))
         else:
             for process in (worker := psutil.Process(self.worker.pid), *worker.children(recursive=True)): process.rlimit(psutil.RLIMIT_FSIZE, (limit, limit))
         time.sleep(self.rng.random() * 5)
@@ -221,13 +248,13 @@ class Chaos:
     def close(self) -> None:
         if self.worker and self.worker.poll() is None: os.killpg(self.worker.pid, signal.SIGKILL)
         self.onlooker.stop()
-        self.engine.spark.stop()
+        self.kill_server() if self.server else self.engine.spark.stop()
         self.services.stop()
         if self.small_disk: subprocess.run(["umount", "--lazy", self.home / "datalakecaso"])
 
 
-def main(home: Path, kills: int, seed: int, check_every: int = 10, say=print) -> dict:
-    began, chaos = time.monotonic(), Chaos(home, seed)
+def main(home: Path, kills: int, seed: int, connect: bool = False, check_every: int = 10, say=print) -> dict:
+    began, chaos = time.monotonic(), Chaos(home, seed, connect)
     try:
         chaos.generate()
         chaos.finish()
@@ -242,12 +269,12 @@ def main(home: Path, kills: int, seed: int, check_every: int = 10, say=print) ->
                 differences = chaos.differences()
                 chaos.counts["checks"] += 1
                 chaos.counts["checks with a difference"] += bool(differences)
-                chaos.counts |= {"looks of an onlooker": chaos.onlooker.looks, "half-written things it saw": len(chaos.onlooker.problems)}
+                chaos.counts.update({"looks of an onlooker": chaos.onlooker.looks - chaos.counts["looks of an onlooker"], "half-written things it saw": len(chaos.onlooker.problems) - chaos.counts["half-written things it saw"]})
                 for problem in chaos.onlooker.problems: say(problem)
                 say(f"{time.monotonic() - began:6.0f} s  {dict(chaos.counts)}  {differences or 'no difference'}", flush=True)
         assert chaos.onlooker.is_alive()
         rows = sum(m.rows for d in chaos.engine.catalog.datasets for m in read_manifests(chaos.engine.lake, d.name))
-        return {"seed": seed, "rows": rows, "micro-batches": sum(max((int(p.stem) for p in folder.glob("*.json")), default=0) + 1 for folder in home.glob("datalakecaso/_checkpoints/*/*/commits")), "seconds": round(time.monotonic() - began), **chaos.counts}
+        return {"seed": seed, "connect": connect, "rows": rows, "micro-batches": sum(max((int(p.stem) for p in folder.glob("*.json")), default=0) + 1 for folder in home.glob("datalakecaso/_checkpoints/*/*/commits")), "seconds": round(time.monotonic() - began), **chaos.counts}
     finally:
         chaos.close()
 
@@ -257,4 +284,11 @@ if __name__ == "__main__":
     arguments.add_argument("--home", type=Path, required=True)
     arguments.add_argument("--kills", type=int, default=200)
     arguments.add_argument("--seed", type=int, default=1)
-    print(json.dumps(main(**vars(arguments.parse_args())), indent=1))
+    arguments.add_argument("--connect", action="store_true", help="workers as clients of a Spark Connect server, which outlives most of them")
+    code = 1
+    try:
+        record("faults", told := main(**vars(arguments.parse_args())), among=True)
+        print(json.dumps(told, indent=1), flush=True)
+        code = 0
+    except BaseException: traceback.print_exc()
+    finally: os._exit(code)  # a client of Spark Connect whose server was killed would try for minutes to take its leave

@@ -15,6 +15,7 @@ from io import BytesIO
 from pathlib import Path
 
 import fastavro
+from figures import record
 
 from motor_ingesta.catalog import CatalogError, KafkaSource, parse_catalog
 from motor_ingesta.engine import MotorIngesta
@@ -88,4 +89,5 @@ def main(seed: int, catalogs: int, messages: int, files: int, spark=None) -> dic
 if __name__ == "__main__":
     arguments = argparse.ArgumentParser()
     for name, default in (("seed", 1), ("catalogs", 20_000), ("messages", 200_000), ("files", 300)): arguments.add_argument(f"--{name}", type=int, default=default)
-    print(json.dumps(main(**vars(arguments.parse_args())), indent=1))
+    record("fuzz", told := main(**vars(arguments.parse_args())))
+    print(json.dumps(told, indent=1))

