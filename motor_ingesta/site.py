@@ -226,11 +226,13 @@ _SCRIPTS = { # file → npm package, SHA-256 of its archive
     "require.js": ("requirejs@2.3.8", "777158e89275e16bd51aec3ef714fbcb5dc45789e7078659933bc814916d7dec")}
 
 def _widget_scripts(folder: Path) -> None:
-    "Put the scripts, their fonts, and anywidget's module in a folder"
+    "Put the scripts, their fonts where they look for them, and anywidget's module in a folder"
+    (fonts := folder / "@jupyter-widgets/html-manager/dist").mkdir(parents=True)
     for name, (archive, sha256) in _SCRIPTS.items():
         with tarfile.open(fileobj=io.BytesIO(_archive(archive, sha256))) as tar:
             for member in tar.getmembers():
-                if Path(member.name).name == name or member.name.endswith(".woff2"): (folder / Path(member.name).name).write_bytes(tar.extractfile(member).read())
+                base = Path(member.name).name
+                for place in [folder] if base == name else [fonts, fonts.parents[1]] if base.endswith(".woff2") else []: (place / base).write_bytes(tar.extractfile(member).read())
     script = folder / "embed-amd.js"
     script.write_text(re.sub(r"@import url\('https?:[^']*'\);", "", script.read_text(encoding="utf-8")), encoding="utf-8")
     shutil.copy(Path(sys.prefix, "share/jupyter/nbextensions/anywidget/index.js"), folder / "anywidget.js")
