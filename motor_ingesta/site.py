@@ -172,7 +172,7 @@ def draw(diagram: str, # in Mermaid's language
     if not title: raise SiteError(f"the diagram that begins with {diagram.splitlines()[0]!r} has no title", fix="add a line `accTitle: what it shows`")
     svg = mermaidx.render(diagram).svg().replace("my-svg", name)
     svg = re.sub(r"max-width: ([\d.]+)px;", lambda width: f"{width[0]} min-width: {float(width[1]) * 0.6:.0f}px;", svg, count=1) # a wide one scrolls before it cannot be read
-    return f'<figure class="diagram" role="img" aria-label="{html.escape(title[1].strip(), quote=True)}">{svg}</figure>'
+    return f'<figure class="diagram" tabindex="0" role="img" aria-label="{html.escape(title[1].strip(), quote=True)}">{svg}</figure>'
 
 def _draw_all(text: str, page: str) -> str:
     numbers = iter(range(1, 100))
@@ -318,6 +318,7 @@ def build_site(root: Path, # the clone
     _render(work, quarto)
     shutil.move(work / "_site", site)
     _no_web_fonts(site)
+    _reachable(site)
     return site
 
 def _address(root: Path) -> str:
@@ -360,3 +361,9 @@ def _no_web_fonts(site: Path) -> None:
     for path in site.rglob("*.css"):
         css = path.read_text(encoding="utf-8")
         if "@import" in css: path.write_text(re.sub(r"@import\s+url\([^)]*\)\s*;", "", css), encoding="utf-8")
+
+_SCROLLS = re.compile(r'<(pre|div class="(?:sd-table|cell-output cell-output-display)[^"]*")(?![^>]*tabindex)([^>]*)>')
+
+def _reachable(site: Path) -> None:
+    "What scrolls sideways can be reached with the keyboard"
+    for path in site.glob("*.html"): path.write_text(_SCROLLS.sub(r'<\1 tabindex="0"\2>', path.read_text(encoding="utf-8")), encoding="utf-8")
