@@ -87,6 +87,7 @@ def title_alone(text: str) -> list[str]: # the title with its summary, and what 
     title = re.match(r"# .*(\n+>.*)*", text)
     return [part for part in (text[:title.end()], text[title.end():].strip()) if part] if title else [text]
 
+# %% ../nbs/86_site.ipynb #f9a801f7
 def _methods(shown) -> list: return [member for name, member in vars(shown).items() if inspect.isfunction(member) and not name.startswith("_")] if inspect.isclass(shown) else []
 
 @cache
@@ -108,6 +109,7 @@ def _renderer() -> type:
 
     return Documented
 
+# %% ../nbs/86_site.ipynb #7d188952
 def _page(source: Path, target: Path) -> None:
     "One notebook as its page shows it; runs in a process of its own"
     from execnb.nbio import mk_cell
@@ -137,7 +139,7 @@ def _pages(root: Path, work: Path) -> None:
     with chdir(root), ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
         for done in [pool.submit(_page, path, work / f"{page_name(path.stem)}.ipynb") for path in notebooks(root)]: done.result()
 
-# %% ../nbs/86_site.ipynb #bed8c241
+# %% ../nbs/86_site.ipynb #dd0215f8
 def _text(cell: dict) -> str: return "".join(cell["source"])
 
 def _told(cells: list[dict]) -> list[dict]: return [output["data"] for cell in cells for output in cell.get("outputs", []) if "text/markdown" in output.get("data", {})]
@@ -161,7 +163,7 @@ def _front(source: str, language: str) -> str:
     front = {key: value for key, value in yaml.safe_load(source.strip().strip("-")).items() if key != "output-file"}
     return f"---\n{yaml.safe_dump(front | {'lang': language}, allow_unicode=True, width=1000)}---\n"
 
-# %% ../nbs/86_site.ipynb #34dfbf9f
+# %% ../nbs/86_site.ipynb #6fc77718
 _DIAGRAM = re.compile(r"^```mermaid\n(.*?)^```$", re.M | re.S)
 
 def draw(diagram: str, # in Mermaid's language
@@ -178,7 +180,7 @@ def _draw_all(text: str, page: str) -> str:
     numbers = iter(range(1, 100))
     return _DIAGRAM.sub(lambda found: f"```{{=html}}\n{draw(found[1], f'{page}-diagram-{next(numbers)}')}\n```", text)
 
-# %% ../nbs/86_site.ipynb #85806ba9
+# %% ../nbs/86_site.ipynb #e3edd431
 _STATE, _VIEW = "application/vnd.jupyter.widget-state+json", "application/vnd.jupyter.widget-view+json"
 
 _BEFORE = """from motor_ingesta.catalog import farmia_catalog
@@ -204,6 +206,7 @@ def run_companion(path: Path) -> tuple[dict, list[str]]: # the widgets' state, a
     shown = [output["data"][_VIEW]["model_id"] for cell in notebook.cells for output in cell.get("outputs", []) if _VIEW in output.get("data", {})]
     return _renamed(state, shown)
 
+# %% ../nbs/86_site.ipynb #72fa6231
 def _renamed(state: dict, shown: list[str]) -> tuple[dict, list[str]]:
     "The same with models numbered, for their ids are new in every run"
     text = json.dumps([state, shown])
@@ -220,7 +223,7 @@ def _kept(root: Path, path: Path) -> tuple[dict, list[str]]:
         found.write_text(json.dumps(run_companion(path)), encoding="utf-8")
     return tuple(json.loads(found.read_text(encoding="utf-8")))
 
-# %% ../nbs/86_site.ipynb #3b4890dd
+# %% ../nbs/86_site.ipynb #d7a96e1a
 _SCRIPTS = { # file → npm package, SHA-256 of its archive
     "embed-amd.js": ("@jupyter-widgets/html-manager@1.0.15", "2b9d65cb7913e1c7d671757a10008b32c9c2448d4429513371e55c07d6107638"),
     "require.js": ("requirejs@2.3.8", "777158e89275e16bd51aec3ef714fbcb5dc45789e7078659933bc814916d7dec")}
@@ -251,7 +254,7 @@ def _archive(package: str, sha256: str) -> bytes: # `name@version`
         raise SiteError(f"{package} is not the file it should be; it was deleted", fix="try again; if it stays so, a proxy on the way changes downloads")
     return content
 
-# %% ../nbs/86_site.ipynb #4c0adfbc
+# %% ../nbs/86_site.ipynb #4ef9a872
 _PANEL = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <style>body {{ font-family: sans-serif; margin: 0.5rem; background: #fff; color: #222; color-scheme: light; }}</style>
@@ -280,7 +283,7 @@ def _show_panels(root: Path, work: Path) -> dict[str, str]: # page → what it s
 def _pictures(root: Path, stem: str) -> str:
     return "".join(f"![The panel at work, {told}](images/{name})\n\n" for language, told in (("en", "in English"), ("es", "in Spanish")) if (root / "nbs/images" / (name := f"panel_{stem}_{language}.png")).exists())
 
-# %% ../nbs/86_site.ipynb #5ccfd8c6
+# %% ../nbs/86_site.ipynb #332fa815
 def sidebar(wanted: list, # names, patterns, and sections `{section: …, contents: […]}`
             there: list[str], # the notebooks' file names
            ) -> list: # the same with pages in place of notebooks
@@ -298,7 +301,7 @@ def sidebar(wanted: list, # names, patterns, and sections `{section: …, conten
         return kept
     return shown(wanted)
 
-# %% ../nbs/86_site.ipynb #f705b8bd
+# %% ../nbs/86_site.ipynb #0c00d93e
 def build_site(root: Path, # the clone
                quarto: str | None = None, # the program; smalldocs makes the site without it
               ) -> Path: # the folder `_docs`
@@ -321,6 +324,7 @@ def build_site(root: Path, # the clone
     _reachable(site)
     return site
 
+# %% ../nbs/86_site.ipynb #06430650
 def _address(root: Path) -> str:
     from nbdev.config import get_config
     config = get_config(path=root)
@@ -336,6 +340,7 @@ def _configure(root: Path, work: Path) -> None:
     shutil.copy(nbs / "styles.css", work)
     shutil.copytree(nbs / "images", work / "images")
 
+# %% ../nbs/86_site.ipynb #76612eb1
 def _after_panel(cells: list[dict]) -> int: return max(number for number, cell in enumerate(cells) if cell["cell_type"] == "code") + 1
 
 def _finish(cell: dict, page: str, home: str, known: dict[str, set[str]]) -> None:
@@ -344,7 +349,7 @@ def _finish(cell: dict, page: str, home: str, known: dict[str, set[str]]) -> Non
     elif cell["cell_type"] == "markdown": cell["source"] = _draw_all(_local_links(relink(text, _to_page), home, known), page)
     for data in _told([cell]): data["text/markdown"] = _local_links(_plain_code("".join(data["text/markdown"])), home, known)
 
-# %% ../nbs/86_site.ipynb #81b1a83e
+# %% ../nbs/86_site.ipynb #dad78cf5
 def _render(work: Path, quarto: str | None) -> None:
     if quarto:
         done = subprocess.run([quarto, "render", work, "--no-cache", "--no-execute"], capture_output=True, text=True)
