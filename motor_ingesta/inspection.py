@@ -51,7 +51,7 @@ class Setting:
     begin: Callable[[], str] # the lines of Python that make `engine`
     hide: Callable[[str], str] = str # takes secrets out of texts
 
-# %% ../nbs/83_inspection.ipynb #531ee16c
+# %% ../nbs/83_inspection.ipynb #b36628fb
 _MOST_BARS = 30
 
 class Bronze(widgets.VBox):
@@ -84,7 +84,8 @@ class Bronze(widgets.VBox):
         self._name, counts, self._found, said = read
         title = self.words("rows_by_partition", self._name, ", ".join(self._partitions())) if self.zone == "bronze" else self.words("reasons")
         if len(counts) > _MOST_BARS: title, counts = self.words("newest_of", title=title, shown=_MOST_BARS, all=len(counts)), dict(list(counts.items())[-_MOST_BARS:])
-        self.picture.chart(bars(title, counts))
+        if counts: self.picture.chart(bars(title, counts))
+        else: self.picture.many()
         self.table.table(self._found, f"{self.words(self.zone)}: {self._name}", capped=len(self._found) == self.rows.value, pick=self.number)
         self.origin.many()
         return said
