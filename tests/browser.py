@@ -49,10 +49,16 @@ def jupyterlab(home, kafka_port, registry_port, port):
     with process(*command, env=quiet, url=f"http://127.0.0.1:{port}/api/status?token={TOKEN}", log=Path(home, "lab.log")): yield f"http://127.0.0.1:{port}"
 
 
+_PLAIN = """(panel, home) => {
+  const texts = document.createTreeWalker(panel, NodeFilter.SHOW_TEXT)
+  while (texts.nextNode()) texts.currentNode.data = texts.currentNode.data.replaceAll(home, "farmia")
+}"""
+
+
 class Window:
     "A page, with what it complained about and what it asked of other machines"
-    def __init__(self, page: Page):
-        self.page, self.errors, self.strangers = page, [], []
+    def __init__(self, page: Page, home: Path):
+        self.page, self.home, self.errors, self.strangers = page, home, [], []
         page.set_default_timeout(PATIENCE)
         page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda e: self.errors.append(str(e)))
@@ -101,6 +107,7 @@ class Window:
         "A screenshot of a panel, for the site"
         if not (folder := os.environ.get("MOTOR_INGESTA_SCREENSHOTS")): return
         Path(folder).mkdir(parents=True, exist_ok=True)
+        panel.evaluate(_PLAIN, str(self.home))  # the same picture on every machine
         panel.screenshot(path=Path(folder, f"panel_{name}.png"), animations="disabled")
 
     def check(self, panel_selector: str = ".widget-vbox:has(> .widget-html h2)") -> None:

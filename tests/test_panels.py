@@ -45,9 +45,9 @@ def chromium():
 
 
 @pytest.fixture
-def window(chromium, lab):
+def window(chromium, lab, home):
     page = chromium.new_page(viewport={"width": 1300, "height": 2600})
-    yield Window(page)
+    yield Window(page, home)
     page.close()
     asked = lambda path, method="GET": urllib.request.urlopen(urllib.request.Request(f"{lab}/api/{path}?token={TOKEN}", method=method), timeout=30).read()
     for kernel in json.loads(asked("kernels")): asked(f"kernels/{kernel['id']}", "DELETE")
