@@ -98,7 +98,7 @@ def write_bytes(uri: str, # where
     "Write a small file that appears whole or not at all, making its folders"
     store, path = filesystem(uri)
     if isinstance(store, fs.LocalFileSystem): return _write_local(Path(path), content)
-    with store.open_output_stream(path) as out: out.write(content)
+    with store.open_output_stream(path, compression=None) as out: out.write(content) # else Arrow would pack what is called .gz once more
 
 def _write_local(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
