@@ -125,19 +125,19 @@ with alone(Lake("s3a://lake/farmia"), "iot/devices", sys.argv[1]) as check:
 
 def test_two_runs_on_an_object_store(tmp_path):
     "The second is refused and told who is at work; when the first is killed, its claim ends after a while"
-    run = lambda name, **how: subprocess.Popen([sys.executable, "-c", SECOND.replace("from motor_ingesta.lake", "import motor_ingesta.ingest as i; i._LEASE = 4.0\nfrom motor_ingesta.lake"), name],
+    run = lambda name, **how: subprocess.Popen([sys.executable, "-c", SECOND.replace("from motor_ingesta.lake", "import motor_ingesta.ingest as i; i._LEASE = 15.0\nfrom motor_ingesta.lake"), name],
                                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, **how)
     with object_store(tmp_path / "store") as environment:
         first = run("first")
-        assert first.stdout.readline() == "working\n"
-        time.sleep(6)  # longer than a lease: the claim was renewed
+        assert first.stdout.readline() == "working\n", first.stderr.read()
+        time.sleep(18)  # longer than a lease: the claim was renewed
         second = run("second")
         out, err = second.communicate(timeout=60)
         assert out == "" and "another run is working on iot/devices" in err and "run first" in err
         first.kill(); first.wait(10)
-        time.sleep(6)
+        time.sleep(18)
         third = run("third")
-        assert third.stdout.readline() == "working\n"
+        assert third.stdout.readline() == "working\n", third.stderr.read()
         third.communicate("\n", timeout=60)
         assert third.returncode == 0
         assert not list((tmp_path / "store/data/lake").rglob("claims/*.json"))
