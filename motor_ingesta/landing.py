@@ -143,17 +143,32 @@ def told_types(spark: SparkSession,
                inspection: Inspection,
                types: dict[str, str], # the dataset's columns
               ) -> dict[str, str]: # empty for formats whose files say nothing
-    "The columns that these files say they have"
+    "The columns that these files say they have. A schema that Spark cannot take makes its files unreadable"
+    from pyspark.errors import AnalysisException, ArithmeticException, IllegalArgumentException, UnsupportedOperationException
     told: dict[str, str] = {}
-    for says, files in inspection.groups.items():
+    for says, files in list(inspection.groups.items()):
         if source.format == "csv" and says: here = {name: types.get(name, "STRING") for name in _csv_names(source, says)}
-        elif source.format in ("parquet", "avro"): here = types_of(_typed(spark, source, files[:1]))
+        elif source.format in ("parquet", "avro"):
+            try: here = types_of(_typed(spark, source, says, files[:1]))
+            except (AnalysisException, ArithmeticException, IllegalArgumentException, UnsupportedOperationException) as e:
+                if "PATH_NOT_FOUND" in str(e): raise
+                inspection.unreadable |= dict.fromkeys(inspection.groups.pop(says), f"Spark does not know a type in it: {str(e).splitlines()[0][:300]}")
+                continue
         else: continue
         told |= {name: kind for name, kind in here.items() if name not in told} | {name: evolved({name: told[name]}, {name: kind})[0][name] for name, kind in here.items() if name in told}
     return told
 
-def _typed(spark: SparkSession, source: FilesSource, files: list[LandedFile]) -> DataFrame:
-    return _reader(spark).format(source.format).options(**source.options).load(_escaped(files))
+def _typed(spark: SparkSession, source: FilesSource, says: str, files: list[LandedFile]) -> DataFrame:
+    from pyspark.sql import functions as F
+    nanoseconds = {m[1]: "TIMESTAMP" if m[2] else "TIMESTAMP_NTZ" for m in re.finditer(r"^(?!  child)(.*): timestamp\[ns(, tz=.*)?\](?: not null)?$", says, re.M)} if source.format == "parquet" else {}
+    if source.format == "parquet" and "timestamp[ns" in says: spark.conf.set("spark.sql.legacy.parquet.nanosAsLong", "true") # else Spark refuses the file, which is how pandas writes
+    rows = _reader(spark).format(source.format).options(**source.options).load(_escaped(files))
+    return rows.withColumns({name: F.expr(_from_nanoseconds(f"`{name.replace('`', '``')}`", kind)) for name, kind in nanoseconds.items()})
+
+def _from_nanoseconds(value: str, kind: str) -> str:
+    "Spark's timestamps count microseconds. A time without zone must not pass through that of the session"
+    micros = f"(({value} - pmod({value}, 1000)) div 1000)" # downwards before 1970 too
+    return f"timestamp_micros({micros})" if kind == "TIMESTAMP" else f"TIMESTAMP_NTZ'1970-01-01 00:00:00' + make_dt_interval(0, 0, 0, CAST(CAST({micros} AS DECIMAL(19, 0)) * 0.000001 AS DECIMAL(18, 6)))"
 
 # %% ../nbs/31_landing.ipynb #1d7785b2
 def _texts(spark: SparkSession, source: FilesSource, files: list[LandedFile], whole_files: bool = False) -> DataFrame:
@@ -210,7 +225,7 @@ def _csv_documents(spark: SparkSession, source: FilesSource, types: dict[str, st
 # %% ../nbs/31_landing.ipynb #2f12051f
 def _read_typed(spark, source, schema, files, types, changes):
     from pyspark.sql import functions as F
-    rows = _typed(spark, source, files)
+    rows = _typed(spark, source, schema, files)
     have = {name: (F.col(f"`{name}`"), kind) for name, kind in types_of(rows).items()}
     columns, rest, is_mismatch = fit(have, types, changes)
     wrong = [F.when(columns[name].isNull() & value.isNotNull(), F.concat(F.lit(f"{name} is not {types[name]}: "), F.substring(value.cast("string"), 1, 80))) for name, (value, kind) in have.items() if types.get(name, kind) != kind]
@@ -287,6 +302,7 @@ def find_unreadable(spark: SparkSession,
                    ) -> dict[LandedFile, str]: # file → why
     "Which of these files Spark cannot read to their end"
     inspection = inspect_files(source, files)
+    told_types(spark, source, inspection, types)
     with ThreadPoolExecutor(16) as pool:
         for file, why in zip(files, pool.map(lambda f: _broken(source, f), files)):
             if why and file not in inspection.unreadable: inspection.unreadable[file] = why
