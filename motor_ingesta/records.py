@@ -226,6 +226,13 @@ def fit(have: dict[str, tuple[Column, str]], # column → (value, type), as the 
     return columns, F.when(rest != "{}", rest), is_mismatch
 
 # %% ../nbs/22_records.ipynb #3e1c19ba
+def _holds(text: Column, kind: str) -> Column:
+    "Whether a type takes a number to its last digit"
+    from pyspark.sql import functions as F
+    is_whole, fits = text.rlike(r"^-?\d+$"), text.try_cast(kind).isNotNull()
+    if kind == "DOUBLE": return fits & (~is_whole | (F.abs(text.try_cast("double")) <= 2**53))
+    return fits & is_whole if kind.startswith("DECIMAL") else fits
+
 def found_types(rows: DataFrame, # as parsed with `Changes("rescue")`
                 types: dict[str, str], # the dataset's columns
                ) -> tuple[dict[str, str], dict[str, str]]: # (types of what is rescued, wider types that would do), by column
@@ -235,7 +242,8 @@ def found_types(rows: DataFrame, # as parsed with `Changes("rescue")`
     kind = rescued.agg(F.schema_of_variant_agg(F.try_parse_json("_rescued_data"))).first()[0]
     found = {name: _plain_type(kind) for name, kind in _object_fields(kind or "OBJECT<>").items()}
     value = lambda name: F.try_element_at(F.from_json("_rescued_data", "map<string,string>"), F.lit(name))
-    tests = {(name, wider): F.bool_and(F.when(value(name).isNotNull(), value(name).try_cast(wider).isNotNull())) for name in found if name in types for wider in wider_types(types[name])}
+    is_number = lambda name: value(name).try_cast("double").isNotNull() # a word among them fits into no wider type, and keeps no number from one
+    tests = {(name, wider): F.bool_and(F.when(is_number(name), _holds(value(name), wider))) for name in found if name in types for wider in wider_types(types[name])}
     if not tests: return found, {}
     passed = rescued.agg(*(test.alias(f"{i}") for i, test in enumerate(tests.values()))).first()
     wider = {}
@@ -256,9 +264,15 @@ def _object_fields(kind: str) -> dict[str, str]: # field → type
     named = (re.fullmatch(r"\s*(?:`((?:[^`]|``)*)`|([^:]*)): (.*)", part, re.S) for part in parts if part.strip())
     return {(m[1].replace("``", "`") if m[1] is not None else m[2]): m[3] for m in named}
 
+_PLAIN, _QUOTED = {"DECIMAL": "DOUBLE", "VARIANT": "STRING"}, re.compile(r"`(?:[^`]|``)*`")
+_UNSAYABLE = re.compile(r"[`<>:,\\\x00-\x1f]|^$") # names that a type cannot say, to Spark and to sqlglot alike
+
 def _plain_type(kind: str) -> str:
-    "A type as JSON suggests it, as a type for a column: DOUBLE for any number with a fraction, STRING for a mixture"
-    if max(accumulate((c == "<") - (c == ">") for c in kind)) > _DEEPEST: return "STRING"
-    kind = type_name(kind.replace("OBJECT<>", "VOID").replace("OBJECT<", "STRUCT<"))
-    kind = re.sub(r"DECIMAL\(\d+, \d+\)", "DOUBLE", kind)
-    return re.sub(r"\bVARIANT\b", "STRING", kind)
+    "A type as JSON suggests it, as a type for a column: DOUBLE for any number with a fraction, STRING for a mixture, for what is too deep and for names that are none"
+    if max(accumulate((c == "<") - (c == ">") for c in _QUOTED.sub("", kind)), default=0) > _DEEPEST: return "STRING"
+    if kind.startswith("ARRAY<"): return f"ARRAY<{_plain_type(kind[6:-1])}>"
+    if (whole := re.fullmatch(r"DECIMAL\((\d+), ?0\)", kind)) and int(whole[1]) > 18: return "DECIMAL(38, 0)" # an integer beyond 64 bits; 5.0 is a DECIMAL(1, 0) here
+    if not kind.startswith("OBJECT<"): return _PLAIN.get(kind.partition("(")[0], "") or type_name(kind)
+    fields = {name: _plain_type(inner) for name, inner in _object_fields(kind).items()}
+    if any(_UNSAYABLE.search(name) for name in fields): return "STRING"
+    return type_name({"type": "struct", "fields": [{"name": name, "type": inner} for name, inner in fields.items()]}) if fields else "VOID"

@@ -42,8 +42,10 @@ def type_name(kind: str | dict) -> str: # a type as Spark's schemas have it in J
     if kind["type"] == "map": return f"MAP<{type_name(kind['keyType'])}, {type_name(kind['valueType'])}>"
     return type_name(kind["sqlType"]) # a user-defined type
 
+_BARE = re.compile("(?!(?:select|not)$)[a-z_][a-z0-9_]*", re.I) # a name that needs no quotes
+
 def _struct(fields: dict[str, str]) -> str:
-    return "STRUCT<" + ", ".join(f"{name}: {kind}" if re.fullmatch("[A-Za-z0-9_]+", name) else f"`{name}`: {kind}" for name, kind in fields.items()) + ">"
+    return "STRUCT<" + ", ".join(f"{name}: {kind}" if _BARE.fullmatch(name) else f"`{name}`: {kind}" for name, kind in fields.items()) + ">"
 
 # %% ../nbs/19_schemas.ipynb #0bf932ae
 _INTEGERS = {"TINYINT": 3, "SMALLINT": 5, "INT": 10, "BIGINT": 20} # type → decimal digits that Delta asks for
@@ -69,9 +71,10 @@ def wider_types(have: str) -> list[str]:
 
 # %% ../nbs/19_schemas.ipynb #997b1441
 RESERVED = frozenset({"_ingested_at", "_run_id", "_source_file", "_source_size", "_source_modified_at", "_topic", "_partition", "_offset", "_timestamp", "_key", "_headers",
-                      "_schema_id", "_rescued_data", "_reason", "_detail", "_raw", "ingestion_date"}) # what the engine adds itself
+                      "_schema_id", "_rescued_data", "_reason", "_detail", "_raw", "ingestion_date", "_replayed_at", "_replayed_by",
+                      "_text", "_parsed", "_corrupt", "_odd", "_row", "_rest", "_mismatch", "_decoded", "_is_decoded", "_whole", "_key_raw"}) # what the engine adds itself, to tables or on the way to them
 _MOST_NEW = 200 # columns at once: a source that makes a column of every key would make the table useless
-_NOT_IN_DELTA = re.compile(r"[ ,;{}()\n\t=]") # in a name, without column mapping
+_NOT_IN_DELTA = re.compile(r"[ ,;{}()\n\t=`<>:\\\x00-\x1f]|^$") # in a name: what Delta refuses without column mapping, and what a type cannot say
 
 def evolved(have: dict[str, str], # the dataset's columns
             found: dict[str, str], # what the data has; VOID where it had only nulls
