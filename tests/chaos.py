@@ -21,6 +21,7 @@ import threading
 import time
 import traceback
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import libfaketime
@@ -38,7 +39,7 @@ from motor_ingesta.services import Services, free_port
 
 FILES = {"iot/devices": 60, "inventory/stock": 40, "logistics/shipments": 40}  # dataset → rows a file
 EVENTS = ("sales/online_orders", "iot/telemetry")
-CATALOG_CHANGES = {"files": {"max_files_per_batch": 2}, "kafka": {"max_records_per_batch": 150}}
+SMALL = {"files": {"max_files_per_batch": 2}, "kafka": {"max_records_per_batch": 150}}
 WORKER = """
 import sys
 from motor_ingesta import engine, upkeep
@@ -85,16 +86,16 @@ class Onlooker(threading.Thread):
         self.join(30)
 
 
-def small_batches(home: Path) -> Path:
-    "FarmIA's catalog, with micro-batches so small that there are always some to interrupt"
+def catalog_of(home: Path, small: bool) -> Path:
+    "FarmIA's catalog; for workers with micro-batches so small that there are always some to interrupt"
     import yaml
     from importlib.resources import files
     catalog = yaml.safe_load((files("motor_ingesta") / "farmia.yml").read_text())
     catalog["datasets"] = [d for d in catalog["datasets"] if f"{d['datasource']}/{d['dataset']}" in (*FILES, *EVENTS)]
     for dataset in catalog["datasets"]:
-        dataset["source"] |= CATALOG_CHANGES[dataset["source"]["kind"]]
+        if small: dataset["source"] |= SMALL[dataset["source"]["kind"]]
         dataset["schema_changes"] = "evolve" if dataset["dataset"] in ("stock", "online_orders") else "rescue"
-    path = home / "chaos.yml"
+    path = home / f"{'worker' if small else 'counting'}.yml"
     path.write_text(yaml.safe_dump(catalog))
     return path
 
@@ -106,7 +107,7 @@ class Chaos:
         self.small_disk = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200m", "tmpfs", home / "datalakecaso"], capture_output=True).returncode == 0 # root may; others have the limit on file sizes only
         self.services = Services(home, free_port(), free_port())
         self.services.start()
-        self.catalog = small_batches(home)
+        self.catalog, self.whole = catalog_of(home, True), catalog_of(home, False)
         self.counts, self.worker, self.server, self.server_port = Counter(), None, None, free_port() if connect else None
         self.start_server()
         self.onlooker = Onlooker(home)
@@ -114,18 +115,18 @@ class Chaos:
 
     def start_server(self) -> None:
         "An engine for counting, and with Connect the Spark that all share"
-        if self.server_port is None: self.engine = MotorIngesta(self.home, self.catalog); return
+        if self.server_port is None: self.engine = MotorIngesta(self.home, self.whole); return
         with (self.home / "server.log").open("w") as log: self.server = subprocess.Popen([sys.executable, "-c", SERVER, str(self.server_port)], stdout=log, stderr=log, start_new_session=True)
         deadline = time.monotonic() + 240
         while "ready" not in (self.home / "server.log").read_text():
             assert self.server.poll() is None and time.monotonic() < deadline, (self.home / "server.log").read_text()[-2000:]
             time.sleep(0.2)
         from pyspark.sql.connect.session import SparkSession
-        self.engine = MotorIngesta(self.home, self.catalog, spark=SparkSession.builder.remote(f"sc://127.0.0.1:{self.server_port}").create())
+        self.engine = MotorIngesta(self.home, self.whole, spark=SparkSession.builder.remote(f"sc://127.0.0.1:{self.server_port}").create())
 
     # sources
 
-    def generate(self, files: int = 3, events: int = 400) -> None:
+    def generate(self, files: int = 3, events: int = 300) -> None:
         trouble = lambda start: Trouble(late=0.02, duplicate=0.02, corrupt=0.02, missing=0.02, null=0.02, schema_v2_from=start + 20 if self.rng.random() < 0.5 else None)
         for name, rows in FILES.items():
             start = max((m.end for m in read_manifests(self.engine.lake, name)), default=0)
@@ -144,12 +145,16 @@ class Chaos:
                                                                                               env=os.environ | clock | ({"SPARK_REMOTE": f"sc://127.0.0.1:{self.server_port}"} if self.server else FAST_START))
 
     def newest(self) -> int:
-        return max((p.stat().st_mtime_ns for pattern in ("_checkpoints/*/*/plans", "_checkpoints/*/*/commits", "bronze/*/*/_delta_log", "quarantine/*/*/_delta_log") for p in self.home.glob(f"datalakecaso/{pattern}")), default=0)
+        "When something was last written to a checkpoint or a table's log"
+        lake, newest = self.home / "datalakecaso", 0
+        for folder in (lake / part for name in (*FILES, *EVENTS) for part in (f"_checkpoints/{name}/plans", f"_checkpoints/{name}/commits", f"bronze/{name}/_delta_log", f"quarantine/{name}/_delta_log")):
+            with suppress(FileNotFoundError): newest = max(newest, folder.stat().st_mtime_ns)
+        return newest
 
     def until_it_works(self, seconds: float = 90) -> None:
         "Wait until the worker has written something, or is gone"
         before, deadline = self.newest(), time.monotonic() + seconds
-        while self.newest() == before and self.worker.poll() is None and time.monotonic() < deadline: time.sleep(0.01)
+        while self.newest() == before and self.worker.poll() is None and time.monotonic() < deadline: time.sleep(0.02)
 
     def kill(self) -> None:
         "SIGKILL to the worker and its JVM, or to Python alone, at some moment after it began to work"
@@ -157,7 +162,7 @@ class Chaos:
         deadline = time.monotonic() + 3
         for _ in range(self.rng.randint(0, 12)):  # wait for a few more writes to appear, then a moment longer
             before = self.newest()
-            while self.newest() == before and time.monotonic() < deadline: time.sleep(0.001)
+            while self.newest() == before and time.monotonic() < deadline: time.sleep(0.003)
         time.sleep(self.rng.random() * 0.15)
         everything = self.rng.random() < (0.12 if self.server else 0.8)
         os.killpg(self.worker.pid, signal.SIGKILL) if everything else self.worker.kill()

@@ -69,7 +69,7 @@ class Soak:
 
     def tables(self) -> dict[str, DeltaTable]:
         uris = {f"{zone} {name}": getattr(self.engine.lake, zone)(name) for name in self.names for zone in ("bronze", "quarantine")}
-        return {name: DeltaTable(uri) for name, uri in uris.items() if Path(uri, "_delta_log").exists()}
+        return {name: DeltaTable(uri) for name, uri in uris.items() if list(Path(uri, "_delta_log").glob("*.json"))}
 
     def alive_bytes(self, jvm: psutil.Process) -> int:
         "What is left of the heap after a full collection"
@@ -101,7 +101,7 @@ class Soak:
 
     def finish(self) -> dict:
         self.worker.send_signal(signal.SIGTERM)
-        self.worker.wait(120)
+        self.worker.wait(300)
         report = self.engine.run(*self.names)
         assert not report.failed, [d.error for d in report.failed]
         made = {n: read_manifests(self.engine.lake, n) for n in self.names}
@@ -122,7 +122,7 @@ def summary(samples: list[dict]) -> dict:
     told = {}
     for name in ("python_mib", "jvm_mib", "heap_alive_mib", "threads", "open_files", "files_behind", "records_behind", "table_files", "most_files_of_a_table", "checkpoint_files"):
         early, late = ([s[name] for s in part if name in s] for part in (samples[third:2 * third], samples[-third:]))
-        told[name] = {"middle third": median(early), "last third": median(late), "most": max(s[name] for s in samples if name in s)}
+        told[name] = {"middle third": median(early or [0]), "last third": median(late or [0]), "most": max((s[name] for s in samples if name in s), default=0)}
     return told
 
 

@@ -137,7 +137,7 @@ PARQUET = {
     "time of day.parquet": (typed(id=pa.array(["a"]), t=pa.array([dt.time(6, 30)], pa.time64("us"))), 1, None),
     "long durations.parquet": (typed(id=pa.array(["a"]), t=pa.array([5], pa.duration("us"))), 1, {}),
     "decimals of 76 digits.parquet": (typed(id=pa.array(["a"]), n=pa.array([1], pa.decimal256(76, 2))), 0, {"unreadable_file": 1}),
-    "half floats.parquet": (typed(id=pa.array(["a"]), n=pa.array([1.5], pa.float16())), 1, None),
+    "half floats.parquet": (typed(id=pa.array(["a"]), n=pa.array([1.5], pa.float16())), 0, {"unreadable_file": 1}),
     "years beyond 9999.parquet": (typed(id=pa.array(["a", "b"]), t=pa.array([253402300800_000000, -10**17], pa.timestamp("us", "UTC"))), 2, {}),
     "brotli.parquet": (squeezed("brotli", id=["a"], n=[1]), 1, None),
     "zstd.parquet": (squeezed("zstd", id=["a"], n=[1]), 1, {}),

@@ -21,7 +21,6 @@ import fastavro
 import pyarrow as pa
 import pytest
 from confluent_kafka import Producer
-from deltalake import DeltaTable
 from figures import record
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
@@ -49,6 +48,9 @@ own = {"id": st.one_of(text, value), "n": st.one_of(st.integers(-2**31, 2**31 - 
 row = st.builds(lambda a, b: b | a, st.fixed_dictionaries({}, optional=own), st.dictionaries(name, value, max_size=2))
 junk = st.one_of(st.sampled_from(['{"id": "cut', "[1, 2]", "7", '{"id": "a"} x', '{"id": 1, "id": 2}', '{"n": NaN}', '{"id": "\\x"}', "null", "{}", '"text"', "{" * 300, '{"n": 1e99999}', '{"": {"": [{}]}}']), text.filter(str.strip))
 bad_bytes = st.sampled_from([b'{"id": "\xff\xfe"}', b"\x00", b"\xef\xbb\xbf{}", '{"id": "ñ"}'.encode("latin-1"), b'{"id": "a\x00b"}', b"\xed\xa0\x80"])
+
+
+line = st.integers(0, 9).flatmap(lambda i: row if i < 8 else junk if i == 8 else bad_bytes)
 
 
 def as_json(rows):
@@ -103,13 +105,13 @@ def avro_records(draw, most=5):
 
 
 FILES = {
-    "json": st.lists(st.one_of(row, row, row, junk, bad_bytes), min_size=1, max_size=8).map(as_json),
+    "json": st.lists(line, min_size=1, max_size=8).map(as_json),
     "json_array": st.lists(st.one_of(row, row, scalar.filter(lambda v: v is not None)), min_size=1, max_size=6).map(as_array),
     "csv": header.flatmap(lambda names: st.tuples(st.just(names), st.lists(st.lists(cell, min_size=len(names), max_size=len(names) + 1).filter(lambda c: any(c)), max_size=6))).map(as_csv),
     "parquet": st.integers(1, 5).flatmap(lambda count: st.dictionaries(st.sampled_from(["id", "n", "at", "price", "place", "new", "a b", "x.y", "_run_id"]), column(count), min_size=1, max_size=5)).map(as_parquet),
     "avro": avro_records().map(as_avro),
 }
-EVENTS = {"kafka_json": st.lists(st.one_of(row, row, row, junk, bad_bytes, st.none()), min_size=10, max_size=60), "kafka_avro": st.lists(st.one_of(avro_records(12), st.binary(max_size=12), st.none()), min_size=3, max_size=10)}
+EVENTS = {"kafka_json": st.lists(st.one_of(line, line, line, st.none()), min_size=10, max_size=60), "kafka_avro": st.lists(st.one_of(avro_records(12), st.binary(max_size=12), st.none()), min_size=3, max_size=10)}
 
 
 def avro_reader() -> str:
@@ -139,8 +141,7 @@ def wire(endpoints, topic: str, drawn) -> list[bytes | None]:
 
 def tables(engine, mode: str):
     for zone in ("bronze", "quarantine"):
-        uri = getattr(engine.lake, zone)(f"any/{mode}")
-        if Path(uri, "_delta_log").exists(): yield DeltaTable(uri)
+        if Path(getattr(engine.lake, zone)(f"any/{mode}"), "_delta_log").exists(): yield getattr(engine, zone)(f"any/{mode}")
 
 
 def check_mode(engine, report, mode: str, kind: str, expected: Counter) -> None:
@@ -154,9 +155,9 @@ def check_mode(engine, report, mode: str, kind: str, expected: Counter) -> None:
     assert found == expected, (mode, {o: (found[o], expected[o]) for o in found | expected if found[o] != expected[o]})
 
 
-def origins(table: DeltaTable, kind: str):
-    if kind in EVENTS: return table.to_pyarrow_table(columns=["_offset"])["_offset"].to_pylist()
-    return [Path(plain_path(path)).stem for path in table.to_pyarrow_table(columns=["_source_file"])["_source_file"].to_pylist()]
+def origins(table, kind: str):  # read by Spark: deltalake does not know type widening yet
+    found = [row[0] for row in table.select("_offset" if kind in EVENTS else "_source_file").collect()]
+    return found if kind in EVENTS else [Path(plain_path(path)).stem for path in found]
 
 
 def check(spark, home: Path, kind: str, examples: int, endpoints=None, number: int = 0) -> Counter:
