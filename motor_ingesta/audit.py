@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import io
 import json
 import posixpath
@@ -145,6 +146,10 @@ class _Memory:
 
     def write(self, name: str, content: dict) -> None: write_bytes(f"{self._uri}/{name}.json", json.dumps(content).encode())
 
+def _looked_until(checkpoint: Checkpoint, newest: float) -> float:
+    "Rows to come are not older than the last batch, but may be older than a replay: a clock may have gone back since"
+    return min(newest, checkpoint.not_before(dt.datetime.fromtimestamp(0, dt.timezone.utc)).timestamp())
+
 def _rows_since(spark: SparkSession, lake: Lake, dataset: str, since: float, origin: list[str]) -> tuple[DataFrame, DataFrame] | None: # (bronze, quarantine)
     "Rows taken at or after a time (seconds since 1970), by where they came from; None if there are no tables"
     from pyspark.sql import functions as F
@@ -172,7 +177,9 @@ def audit_files(spark: SparkSession, lake: Lake, dataset: Dataset,
     since = state.get("at", 0.0)
     tables = _rows_since(spark, lake, dataset.name, since, ["_source_file", "_source_size"])
     tables_say = _found_files(tables) if tables else {}
-    newest = max((f.at for f in tables_say.values()), default=since)
+    newest = _looked_until(checkpoint, max((f.at for f in tables_say.values()), default=since))
+    if dataset.source.after_ingest.action != "delete" and (gone := sorted(set(tables_say) - set(there))):
+        audit.notes.append(f"{len(gone):,} ingested files are not in landing any more and cannot be checked, such as {gone[0]}")
 
     folders: dict[str, list[str]] = {}
     for path in there: folders.setdefault(posixpath.dirname(path), []).append(path)
@@ -260,7 +267,7 @@ def audit_topics(spark: SparkSession, lake: Lake, dataset: Dataset, connections:
             missing, gone = records_in(connections, at, gaps, low[at], secrets)
             if gone: audit.notes.append(f"{topic}, partition {partition}: {gone} offsets below {low[at]} were removed by retention and cannot be checked")
         audit._count(f"{topic}/{partition} [{start}, {end})", offsets + missing, rows + again)
-    if not audit.differences: memory.write("state", {"at": newest, "partitions": positions})
+    if not audit.differences: memory.write("state", {"at": _looked_until(checkpoint, newest), "partitions": positions})
     audit.seconds = round(time.monotonic() - began, 3)
     return audit
 
