@@ -9,6 +9,7 @@ import datetime as dt
 import json
 import os
 import posixpath
+import re
 import socket
 import threading
 import time
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
+from pyarrow import parquet
 
 from . import landing, topics
 from .arrivals import Arrivals, Notices, growing
@@ -27,7 +29,7 @@ from .bronze import Counts, Stamp, append, bronze_rows, create_table, grow_table
 from .catalog import Connections, Dataset
 from .checkpoint import Batch, Checkpoint, SchemaLog, SchemaVersion
 from .errors import MotorIngestaError
-from .lake import Lake, LandedFile, delete_file, exists, list_files, move_file, read_bytes, write_bytes
+from .lake import Lake, LandedFile, delete_file, exists, filesystem, list_files, move_file, read_bytes, write_bytes
 from .landing import find_unreadable, inspect_files, is_file_fault, read_files, told_types
 from .records import SCHEMA_CHANGED, Changes, found_types
 from .registry import Registry, SchemaUnknown
@@ -115,13 +117,17 @@ class FileIntake:
     def prepare(self, batch: Batch, stamp: Stamp) -> None:
         "Look into the files: those that cannot be opened are noted in the batch, and the schema takes in what the others say"
         inspection = inspect_files(self._source, batch.files, batch.unreadable)
+        told = told_types(self._spark, self._source, inspection, self.schema.types)
         batch.unreadable |= {file.path: why for file, why in inspection.unreadable.items()}
         if batch.unreadable: self.log.amend(batch)
-        self.schema.begin(stamp, told_types(self._spark, self._source, inspection, self.schema.types))
+        self.schema.begin(stamp, told)
         self._inspection = inspection
 
     def rows(self, batch: Batch, changes: Changes | None = None) -> DataFrame:
         return read_files(self._spark, self._source, self._inspection, self.schema.types, changes or self.schema.changes)
+
+    def surprises(self, batch: Batch, error: Exception) -> tuple[dict[str, str], dict[str, str]]: # (types of what is new, wider types that would do), by column
+        return found_types(self.rows(batch, Changes("rescue")), self.schema.types)
 
     def recovers(self, batch: Batch, error: Exception, stamp: Stamp) -> bool:
         "Whether the error is some files' fault, which are now noted as unreadable"
@@ -202,6 +208,10 @@ class TopicIntake:
         self.schema.settle(stamp, self._told(batch.late_ids))
         every = self._decoded(batch, batch.schema_ids + batch.late_ids)
         return every.where(F.col("_schema_id").isin(batch.late_ids) & F.col("_reason").isNull()), every
+
+    def surprises(self, batch: Batch, error: Exception) -> tuple[dict[str, str], dict[str, str]]:
+        if self._unsettled: return self._told([int(i) for i in re.findall(rf"{SCHEMA_CHANGED}: schema (-?\d+)", str(error))]), {} # the writer's schema says it, whatever its values are
+        return found_types(self.rows(batch, Changes("rescue")), self.schema.types)
 
     def recovers(self, batch: Batch, error: Exception, stamp: Stamp) -> bool: return False
     def grown(self, batch: Batch) -> set[str]: return set()
@@ -284,8 +294,7 @@ class Road:
     def _settle(self, intake, batch: Batch, stamp: Stamp, error: Exception) -> None:
         "Ask the rows that were a surprise what is new"
         before, version = intake.schema.changes, intake.schema.version
-        found, wider = found_types(intake.rows(batch, Changes("rescue")), intake.schema.types)
-        intake.schema.settle(stamp, found, wider)
+        intake.schema.settle(stamp, *intake.surprises(batch, error))
         if (intake.schema.changes, intake.schema.version) == (before, version): raise error
 
     def _make_tables(self, intake, rows: DataFrame, stamp: Stamp) -> None:
@@ -321,6 +330,17 @@ def check_together(log: Checkpoint, bronze: str) -> None:
     if log.committed() >= 0 and not has_table: raise CheckpointMismatch(f"the table at {bronze} is gone, but the checkpoint at {log.uri} says that {log.dataset} was ingested", fix=f"bring the table back, or {fix}")
     written = last_batch(bronze, log.identity)
     if written > log.planned(): raise CheckpointMismatch(f"the checkpoint at {log.uri} is an old copy: it knows batches up to {log.planned()}, and the table has {written} of them", fix=fix)
+    if written < log.committed() > (written := _last_batch_ever(bronze, log.identity)):
+        raise CheckpointMismatch(f"the table at {bronze} is not the one that the checkpoint at {log.uri} belongs to, or an old copy of it: batches up to {log.committed()} were committed, and it has {'none' if written < 0 else written} of them", fix=fix)
+
+def _last_batch_ever(bronze: str, writer: str) -> int:
+    "`last_batch` from the whole log of the table: Delta's own checkpoints keep the last batch of every writer"
+    store, folder = filesystem(f"{bronze}/_delta_log")
+    found = [last_batch(bronze, writer)]
+    for file in list_files(f"{bronze}/_delta_log", "*.checkpoint*.parquet"):
+        with store.open_input_file(f"{folder}/{posixpath.basename(file.path)}") as stream: txns = parquet.read_table(stream, columns=["txn"])["txn"].to_pylist()
+        found += [txn["version"] for txn in txns if txn and txn["appId"] == writer]
+    return max(found)
 
 # %% ../nbs/51_ingest.ipynb #6736716c
 def batches(intake: FileIntake | TopicIntake) -> Iterator[Batch]:

@@ -181,5 +181,7 @@ def recover(spark: SparkSession, lake: Lake, dataset: Dataset, connections: Conn
         done.complete = sum(end - start for partitions in offsets.values() for start, end in partitions.values())
     log.forget()
     delete_folder(lake.audit(dataset.name))
-    if lake.bronze(dataset.name) in tables: log.restore(at, files, offsets)
+    if (bronze := lake.bronze(dataset.name)) in tables:
+        log.restore(at, files, offsets)
+        append(spark.read.format("delta").load(bronze).limit(0), bronze, log.identity, log.committed(), recovered=at.isoformat()) # the table knows its new checkpoint
     return done
