@@ -18,8 +18,9 @@ __all__ = ['RESERVED', 'field_types', 'ddl', 'struct_fields', 'element_type', 't
 def field_types(ddl: str, # Spark DDL, as a catalog holds it
                ) -> dict[str, str]: # column → type, in order
     "The columns of a schema"
-    columns = sqlglot.parse_one(f"CREATE TABLE t ({ddl})", dialect="databricks").this.expressions
-    return {c.name: c.args["kind"].sql(dialect="databricks") for c in columns if isinstance(c, exp.ColumnDef)}
+    table = sqlglot.parse_one(f"CREATE TABLE t ({ddl})", dialect="databricks").this
+    if not isinstance(table, exp.Schema): raise sqlglot.errors.ParseError("not a list of columns and types") # sqlglot takes what it does not know for a command
+    return {c.name: c.args["kind"].sql(dialect="databricks") for c in table.expressions if isinstance(c, exp.ColumnDef)}
 
 def ddl(types: dict[str, str]) -> str:
     "The same as Spark DDL"
