@@ -20,7 +20,9 @@ def field_types(ddl: str, # Spark DDL, as a catalog holds it
     "The columns of a schema"
     table = sqlglot.parse_one(f"CREATE TABLE t ({ddl})", dialect="databricks").this
     if not isinstance(table, exp.Schema): raise sqlglot.errors.ParseError("not a list of columns and types") # sqlglot takes what it does not know for a command
-    return {c.name: c.args["kind"].sql(dialect="databricks") for c in table.expressions if isinstance(c, exp.ColumnDef)}
+    columns = [c for c in table.expressions if isinstance(c, exp.ColumnDef)]
+    if untyped := [c.name for c in columns if c.args.get("kind") is None]: raise sqlglot.errors.ParseError(f"without a type: {', '.join(untyped)}")
+    return {c.name: c.args["kind"].sql(dialect="databricks") for c in columns}
 
 def ddl(types: dict[str, str]) -> str:
     "The same as Spark DDL"

@@ -10,14 +10,13 @@ import json
 import random
 import struct
 import tempfile
-from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
 
 import fastavro
 from figures import record
 
-from motor_ingesta.catalog import CatalogError, KafkaSource, parse_catalog
+from motor_ingesta.catalog import CatalogError, KafkaSource, catalog_yaml, farmia_catalog, parse_catalog
 from motor_ingesta.engine import MotorIngesta
 from motor_ingesta.farmia import SOURCES
 from motor_ingesta.file_generator import generate_files
@@ -39,9 +38,10 @@ def mutated(rng: random.Random, content: bytes) -> bytes:
 
 
 def fuzz_catalogs(rng: random.Random, count: int) -> dict:
-    text, taken = (files("motor_ingesta") / "farmia.yml").read_bytes()[:2500], 0
+    whole, taken = farmia_catalog().datasets, 0
+    texts = [catalog_yaml(*whole[i:i + 2]).encode() for i in range(0, len(whole), 2)] # each is right before it is changed
     for _ in range(count):
-        try: parse_catalog(mutated(rng, text).decode("utf-8", errors="replace")); taken += 1
+        try: parse_catalog(mutated(rng, rng.choice(texts)).decode("utf-8", errors="replace")); taken += 1
         except CatalogError: pass
     return {"catalogs": count, "taken": taken}
 
