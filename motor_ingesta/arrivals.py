@@ -59,13 +59,13 @@ _NEVER = _Folder() # listed
 # %% ../nbs/24_arrivals.ipynb #9e3504ae
 def growing(files: list[LandedFile], # as they were planned, and have now been read
          ) -> list[LandedFile]: # as they are now
-    "Those that changed meanwhile. An object store has none: it shows an object when it is complete"
+    "Those that changed meanwhile. An object store has none: it shows an object when it is complete. Spark tells times in milliseconds"
     now = []
     for file in files:
         if "://" in file.path or file.size < 0: continue
         try: status = os.stat(filesystem(file.path)[1])
         except FileNotFoundError: continue
-        if (file.size, file.modified_ns) != (status.st_size, status.st_mtime_ns): now.append(LandedFile(file.path, status.st_size, status.st_mtime_ns))
+        if (file.size, file.modified_ns // 10**6) != (status.st_size, status.st_mtime_ns // 10**6): now.append(LandedFile(file.path, status.st_size, status.st_mtime_ns))
     return now
 
 # %% ../nbs/24_arrivals.ipynb #0bb67f18

@@ -129,6 +129,7 @@ def test_an_upkeep_that_fails_loses_nothing(tmp_path, spark, monkeypatch):
     from motor_ingesta import upkeep
     engine = engine_at(tmp_path, spark)
     monkeypatch.setattr(upkeep, "_EVERY", 10)
+    monkeypatch.setattr(upkeep, "_MANY", 8)
     monkeypatch.setattr(upkeep, "_compact", lambda *a: (_ for _ in ()).throw(RuntimeError("DELTA_CONCURRENT_DELETE_READ")))
     for n in range(12):
         land(tmp_path, "2026/01/07", n, 1)
@@ -136,6 +137,7 @@ def test_an_upkeep_that_fails_loses_nothing(tmp_path, spark, monkeypatch):
     assert report.datasets[0].status == "succeeded" and "was not compacted" in report.datasets[0].warnings[0]
     monkeypatch.undo()
     monkeypatch.setattr(upkeep, "_EVERY", 10)
+    monkeypatch.setattr(upkeep, "_MANY", 8)
     land(tmp_path, "2026/01/07", 12, 1)
     assert engine.run().datasets[0].warnings == []
     assert engine.bronze("iot/devices").count() == 13 * 5
