@@ -393,7 +393,7 @@ def _compare(engine, out: Console) -> bool:
 # %% ../nbs/70_cli.ipynb #57a9feca
 def _companions() -> list[Path]:
     "The companion notebooks, from the wheel or from the clone that is installed"
-    package = Path(__file__).parent
+    package = Path(find_spec("motor_ingesta").origin).parent
     names = ("motor_de_ingesta.ipynb", "files_generation.ipynb", "messages_generation.ipynb")
     folder = next((f for f in (package / "notebooks", package.parent / "nbs") if (f / names[0]).exists()), None)
     if not folder: raise MotorIngestaError("this installation has no companion notebooks", fix="install the wheel that `python setup.py bdist_wheel` makes, or a clone with pip install -e")

@@ -141,7 +141,8 @@ class MotorIngesta:
     def connections(self) -> Connections:
         "The catalog's connections; those of the local services where it has none"
         given = self.catalog.connections
-        if given.kafka and given.schema_registry: return given
+        asks_registry = any("avro" in (d.source.value.format, d.source.key.format) for d in self.catalog.datasets if d.source.kind == "kafka")
+        if given.kafka and (given.schema_registry or not asks_registry): return given
         from motor_ingesta.services import Services
         local = Services(self.lake.home).endpoints()
         return Connections(kafka=given.kafka or KafkaConnection(bootstrap_servers=local.bootstrap_servers), schema_registry=given.schema_registry or RegistryConnection(url=local.schema_registry_url))
