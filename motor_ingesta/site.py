@@ -257,7 +257,9 @@ def _archive(package: str, sha256: str) -> bytes: # `name@version`
 # %% ../nbs/86_site.ipynb #4ef9a872
 _PANEL = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
-<style>body {{ font-family: sans-serif; margin: 0.5rem; background: #fff; color: #222; color-scheme: light; }}</style>
+<style>body {{ font-family: sans-serif; margin: 0.5rem; background: #fff; color: #222; color-scheme: light; }}
+.jupyter-button.mod-primary {{ background-color: #1256a0 !important; color: #fff !important; }}
+.lm-TabBar-tabLabel, [class*=Collapse-header] span {{ color: #222; }}</style>
 <script src="require.js"></script>
 <script>require.config({{paths: {{anywidget: "anywidget"}}}});</script>
 <script src="embed-amd.js"></script>

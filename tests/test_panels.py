@@ -358,6 +358,7 @@ def test_motor_de_ingesta(home, lab, services, window):
     window.check()
 
     button(panel, "None").click()
+    expect(panel.get_by_label("sales/orders", exact=True)).not_to_be_checked()
     panel.get_by_label("sales/orders", exact=True).check()
     button(panel, "Run continuously").click()
     says(panel, "until stopped")
@@ -406,6 +407,7 @@ def test_voila(home, lab, services, window):
     line = panel.locator(".widget-hbox").filter(has=window.page.get_by_label("weather/observations", exact=True)).last
     says(line, "2 files")
     button(panel, "None").click()
+    expect(panel.get_by_label("weather/observations", exact=True)).not_to_be_checked()
     panel.get_by_label("weather/observations", exact=True).check()
     button(panel, "Run once").click()
     says(line, f"{made.bronze} in bronze, {made.quarantine} in quarantine")
