@@ -100,12 +100,9 @@ def machine() -> dict:
 
 def main() -> None:
     import bench_files
+    import bench_growth
     import bench_topics
-    works = bench_files.WORKS | bench_topics.WORKS
-    try:
-        import bench_growth
-        works |= bench_growth.WORKS
-    except ImportError: pass
+    works = bench_files.WORKS | bench_topics.WORKS | {name: (lambda bench, name=name, work=work: work(bench.place(name))) for name, work in bench_growth.WORKS.items()}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="*", choices=sorted(works), help="these works; all unless told")
     parser.add_argument("--runs", type=int, default=3, help="runs of each")
