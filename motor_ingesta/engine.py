@@ -26,6 +26,7 @@ from .catalog import Catalog, Connections, Dataset, KafkaConnection, RegistryCon
 from .errors import MotorIngestaError
 from .lake import Lake, exists
 from .report import DatasetReport, Report
+from .schemas import field_types
 from .telemetry import listen
 
 if TYPE_CHECKING:
@@ -155,7 +156,9 @@ class MotorIngesta:
     def _record(self, spark: SparkSession, report: Report) -> None:
         rows = [tuple(v if not isinstance(v, (dict, list)) else json.dumps(v) for v in (report.run_id, d.dataset, d.status, report.started_at, d.seconds, d.rows_read, d.rows_written, d.rows_quarantined,
                 d.rows_rescued, d.batches, d.files, d.bytes, d.offsets, d.error, d.warnings)) for d in report.datasets]
-        spark.createDataFrame(rows, _RUNS).coalesce(1).write.format("delta").mode("append").option("mergeSchema", "true").save(self.lake.runs)
+        from motor_ingesta.exact import append_rows, is_here
+        if is_here(spark, self.lake.runs): append_rows(self.lake.runs, field_types(_RUNS), rows)
+        else: spark.createDataFrame(rows, _RUNS).coalesce(1).write.format("delta").mode("append").option("mergeSchema", "true").save(self.lake.runs)
         self._upkeep(self.lake.runs)
 
     def _upkeep(self, *tables: str, at_least: float = 0.0) -> list[str]: # what went wrong

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import logging
 import os
 import posixpath
 import re
@@ -14,12 +15,15 @@ import socket
 import threading
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 from filelock import FileLock, Timeout
 from pyarrow import parquet
 
@@ -29,6 +33,7 @@ from .bronze import Counts, Stamp, append, bronze_rows, create_table, grow_table
 from .catalog import Connections, Dataset
 from .checkpoint import Batch, Checkpoint, SchemaLog, SchemaVersion
 from .errors import MotorIngestaError
+from .exact import QUARANTINE, append_batches, can_read, in_order, is_here, is_utc, make_table, stamp_scalars, table_schema, with_constants
 from .lake import Lake, LandedFile, delete_file, exists, filesystem, list_files, move_file, read_bytes, write_bytes
 from .landing import find_unreadable, inspect_files, is_file_fault, read_files, told_types
 from .records import SCHEMA_CHANGED, Changes, found_types
@@ -95,6 +100,7 @@ class FileIntake:
         self.pending, self.warnings = 0, []
         self._arrivals = Arrivals(self.log, self._source.pattern) if self._source.discovery == "listing" else Notices(self.log, self._source.pattern, spark, self._source.discovery_options)
         self._new, self._grown = [], []
+        self._taken: tuple[int, frozenset[str]] = (-1, frozenset()) # a batch, and the paths of it that are in bronze already
 
     def look(self) -> int: # files to read
         "Look where something may be new, and keep what is"
@@ -116,12 +122,29 @@ class FileIntake:
 
     def prepare(self, batch: Batch, stamp: Stamp) -> None:
         "Look into the files: those that cannot be opened are noted in the batch, and the schema takes in what the others say"
-        inspection = inspect_files(self._source, batch.files, batch.unreadable)
+        inspection = inspect_files(self._source, [f for f in batch.files if f.path not in self._taken_of(batch)], batch.unreadable)
         told = told_types(self._spark, self._source, inspection, self.schema.types)
         batch.unreadable |= {file.path: why for file, why in inspection.unreadable.items()}
         if batch.unreadable: self.log.amend(batch)
         self.schema.begin(stamp, told)
         self._inspection = inspection
+
+    def exact(self) -> Iterator[tuple[LandedFile, pa.Table | None]] | None: # None if this source is not for that way
+        "The files of the batch read by Arrow; without rows those that are not exactly as declared"
+        if not can_read(self._source, self.schema.types): return None
+        return in_order(self._source, self._inspection, self.schema.types, is_utc(self._spark))
+
+    def took(self, batch: Batch, paths: set[str]) -> None:
+        "These files need not be read any more"
+        self._taken, groups = (batch.id, frozenset(paths)), self._inspection.groups
+        for says, files in list(groups.items()):
+            groups[says] = [f for f in files if f.path not in paths]
+            if not groups[says]: del groups[says]
+
+    @property
+    def is_through(self) -> bool: return not self._inspection.groups and not self._inspection.unreadable
+
+    def _taken_of(self, batch: Batch) -> frozenset[str]: return self._taken[1] if self._taken[0] == batch.id else frozenset()
 
     def rows(self, batch: Batch, changes: Changes | None = None) -> DataFrame:
         return read_files(self._spark, self._source, self._inspection, self.schema.types, changes or self.schema.changes)
@@ -253,6 +276,10 @@ class TopicIntake:
         except SchemaUnknown: return False
 
 # %% ../nbs/51_ingest.ipynb #3d94994c
+_LOG = logging.getLogger("motor_ingesta")
+
+def _sum(a: Counts, b: Counts) -> Counts: return Counts(**{name: value + getattr(b, name) for name, value in asdict(a).items()})
+
 class Road:
     "Where one dataset's batches go"
     def __init__(self, spark: SparkSession, dataset: Dataset, bronze: str, quarantine: str): # the tables' URIs
@@ -265,18 +292,58 @@ class Road:
              stamp: Stamp,
             ) -> Counts: # of this batch
         "Read a batch, write its good and bad rows, and commit it"
-        stamp = replace(stamp, ingested_at=intake.log.not_before(stamp.ingested_at))
+        stamp, writer = replace(stamp, ingested_at=intake.log.not_before(stamp.ingested_at)), intake.log.identity
         intake.prepare(batch, stamp)
-        while True:
+        counts = self._take_exact(intake, batch, stamp) if isinstance(intake, FileIntake) else None
+        while counts is None or not intake.is_through:
             try:
                 rows = intake.rows(batch)
                 self._make_tables(intake, rows, stamp)
-                counts = self._write(intake, batch, rows, stamp)
+                counts = _sum(counts or Counts(), self._write(intake, batch, rows, stamp, f"{writer}/odd" if counts else writer))
                 break
             except Exception as error: self._learn(intake, batch, stamp, error)
         if paths := intake.grown(batch): counts = self._take_back(counts, paths)
         intake.log.commit(batch, stamp.ingested_at)
         return counts
+
+    def _take_exact(self, intake: FileIntake, batch: Batch, stamp: Stamp) -> Counts | None: # None if nothing was taken
+        "Files that are exactly as declared go to bronze without Spark, where this process may write"
+        tables, writer, here = intake.exact(), intake.log.identity, is_here(self.spark, self.bronze)
+        if tables is None or not here or self.dataset.sink.partition_by not in ([], ["ingestion_date"]) or (self.dataset.sink.table_properties and not exists(f"{self.bronze}/_delta_log")): return None
+        there = batch.is_retry and last_batch(self.bronze, f"{writer}/exact") >= batch.id
+        if batch.is_retry and not there and last_batch(self.bronze, writer) >= batch.id: return None # an earlier try took all of it the careful way
+        taken: dict[str, int] = {} # path → rows
+        batches = self._exact_batches(intake, batch, stamp, tables, taken, there)
+        try:
+            first = next(batches, None)
+            if there: deque(batches, maxlen=0)
+            elif first is None: return None
+            else: self._append_exact(intake, chain([first], batches), batch, stamp, [writer, f"{writer}/exact"])
+        except Exception as error: # the careful way either mends it or says it better
+            if last_batch(self.bronze, f"{writer}/exact") < batch.id:
+                _LOG.warning("the quick way did not do, Spark takes the batch", extra={"run_id": stamp.run_id, "dataset": self.dataset.name, "why": str(error)[:500]})
+                return None
+        intake.took(batch, set(taken))
+        return Counts(read=sum(taken.values()), written=sum(taken.values()))
+
+    def _exact_batches(self, intake: FileIntake, batch: Batch, stamp: Stamp, tables, taken: dict[str, int], there: bool) -> Iterator[pa.RecordBatch]:
+        before, after = stamp_scalars(stamp.ingested_at, stamp.run_id)
+        for file, table in tables:
+            if table is None or (there and file.path in batch.odd): continue
+            taken[file.path] = table.num_rows
+            yield from with_constants(table, file, before, after).to_batches()
+        if there: return
+        batch.odd = [f.path for f in batch.files if f.path not in taken]
+        if batch.odd: intake.log.amend(batch) # before the commit, which is made when the batches end
+
+    def _append_exact(self, intake: FileIntake, batches: Iterator[pa.RecordBatch], batch: Batch, stamp: Stamp, writers: list[str]) -> None:
+        sink, schema = self.dataset.sink, table_schema(intake.schema.types)
+        if self._ready_for != intake.schema.version:
+            make_table(self.bronze, schema, sink.partition_by)
+            make_table(self.quarantine, QUARANTINE, ["ingestion_date"])
+            if intake.schema.version > 0: grow_table(self.spark, self.bronze, intake.schema.types)
+            self._ready_for = intake.schema.version
+        append_batches(self.bronze, schema, batches, sink.partition_by, writers, batch.id, run_id=stamp.run_id)
 
     def _take_back(self, counts: Counts, paths: set[str]) -> Counts:
         good, bad = (take_back(self.spark, uri, paths) for uri in (self.bronze, self.quarantine))
@@ -305,8 +372,7 @@ class Road:
         if intake.schema.version > 0: grow_table(self.spark, self.bronze, intake.schema.types)
         self._ready_for = intake.schema.version
 
-    def _write(self, intake, batch: Batch, rows: DataFrame, stamp: Stamp) -> Counts:
-        writer = intake.log.identity
+    def _write(self, intake, batch: Batch, rows: DataFrame, stamp: Stamp, writer: str) -> Counts:
         counts = write_good(self.spark, rows, self.bronze, stamp, writer, batch.id, batch.is_retry)
         if not counts.quarantined: return counts
         if late := intake.late(batch, rows, stamp):

@@ -25,8 +25,8 @@ from .schemas import ddl, evolved, field_types
 if TYPE_CHECKING: from pyspark.sql import Column, DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['ORIGIN', 'EMPTY', 'RAW_LIMIT', 'Inspection', 'inspect_files', 'declared_types', 'told_types', 'is_wide', 'read_files',
-           'parse_raw', 'is_file_fault', 'find_unreadable']
+__all__ = ['ORIGIN', 'EMPTY', 'RAW_LIMIT', 'source_path', 'Inspection', 'inspect_files', 'csv_names', 'declared_types',
+           'told_types', 'is_wide', 'read_files', 'parse_raw', 'is_file_fault', 'find_unreadable']
 
 # %% ../nbs/31_landing.ipynb #c1b43ea1
 ORIGIN = ("_source_file", "_source_size", "_source_modified_at") # where a row came from: URI as Spark writes it, bytes, time
@@ -34,6 +34,10 @@ ORIGIN = ("_source_file", "_source_size", "_source_modified_at") # where a row c
 def _origin() -> list[Column]:
     from pyspark.sql import functions as F
     return [F.col(f"_metadata.{field}").alias(name) for name, field in zip(ORIGIN, ("file_path", "file_size", "file_modification_time"))]
+
+def source_path(file: LandedFile) -> str:
+    "A file's path as Spark writes it into a row"
+    return re.sub(r"[\s%\[\]{}<>\"^`|\\#?]", lambda special: quote(special[0]), file.path if "://" in file.path else f"file:{file.path}")
 
 def _escaped(files: list[LandedFile]) -> list[str]:
     "Paths for Spark, which takes every path for a glob"
@@ -105,12 +109,12 @@ def _csv_header(source: FilesSource, file: LandedFile) -> str:
     with _opened(file) as stream: start = stream.read(1 << 16)
     line = re.split(r"\r\n|\r|\n", start.decode(encoding := source.options.get("encoding", "utf-8"), errors="replace"), maxsplit=1)[0].removeprefix("\ufeff")
     if "\ufffd" in line: raise ValueError(f"its header is not {encoding}: {line[:200]}")
-    names = _csv_names(source, line)
+    names = csv_names(source, line)
     _refuse_twice(names)
     if not set(names) & set(field_types(source.ddl)): raise ValueError(f"its first line has none of the dataset's columns: {line[:200]}")
     return line
 
-def _csv_names(source: FilesSource, header: str) -> list[str]:
+def csv_names(source: FilesSource, header: str) -> list[str]:
     options = source.options
     return [name.strip() for name in next(csv.reader([header], delimiter=options.get("sep") or options.get("delimiter") or ",", quotechar=options.get("quote") or '"'))]
 
@@ -147,7 +151,7 @@ def told_types(spark: SparkSession,
     from pyspark.errors import AnalysisException, ArithmeticException, IllegalArgumentException, UnsupportedOperationException
     told: dict[str, str] = {}
     for says, files in list(inspection.groups.items()):
-        if source.format == "csv" and says: here = {name: types.get(name, "STRING") for name in _csv_names(source, says)}
+        if source.format == "csv" and says: here = {name: types.get(name, "STRING") for name in csv_names(source, says)}
         elif source.format in ("parquet", "avro"):
             try: here = types_of(_typed(spark, source, says, files[:1]))
             except (AnalysisException, ArithmeticException, IllegalArgumentException, UnsupportedOperationException) as e:
@@ -210,7 +214,7 @@ def _read_binary(spark, source, header, files, types, changes):
 # %% ../nbs/31_landing.ipynb #2917c830
 def _read_csv(spark, source, header, files, types, changes):
     from pyspark.sql import functions as F
-    names = _csv_names(source, header) if header else list(types)
+    names = csv_names(source, header) if header else list(types)
     if source.options.get("multiLine", "false").lower() == "true": rows = _csv_documents(spark, source, csv_types(names, types), files)
     else: rows = _texts(spark, source, files).where((F.trim("_text") != "") & (F.ltrim("_text", F.lit("\ufeff")) != header))
     options = {key: value for key, value in source.options.items() if key not in ("header", "encoding", "multiLine")}
@@ -268,10 +272,9 @@ def _file_rows(spark: SparkSession, types: dict[str, str], files: list[LandedFil
                        F.lit(why).alias("_detail"), "_raw")
 
 def _listed_rows(spark: SparkSession, files: list[LandedFile]) -> DataFrame:
-    "Spark passes over empty files, and others are not for it to open: their rows are made from the listing, with the path as Spark would write it"
+    "Spark passes over empty files, and others are not for it to open: their rows are made from the listing"
     from pyspark.sql import functions as F
-    path_of = lambda file: re.sub(r"[\s%\[\]{}<>\"^`|\\#?]", lambda special: quote(special[0]), file.path if "://" in file.path else f"file:{file.path}")
-    rows = spark.createDataFrame([(path_of(file), file.size, file.modified_ns // 1000, bytearray() if file.size == 0 else None) for file in files], "_source_file STRING, _source_size BIGINT, at BIGINT, _raw BINARY")
+    rows = spark.createDataFrame([(source_path(file), file.size, file.modified_ns // 1000, bytearray() if file.size == 0 else None) for file in files], "_source_file STRING, _source_size BIGINT, at BIGINT, _raw BINARY")
     return rows.withColumn("_source_modified_at", F.timestamp_micros("at")).drop("at")
 
 # %% ../nbs/31_landing.ipynb #e5b62f3e
@@ -286,7 +289,7 @@ def parse_raw(rows: DataFrame, # with `_raw` and the origin: quarantined lines, 
     encoding = source.options.get("encoding", "utf-8")
     text = F.col("_raw").cast("string") if encoding.lower() in ("utf-8", "utf8") or source.format in ("parquet", "avro") else F.decode("_raw", encoding)
     texts = rows.withColumn("_text", text)
-    if source.format == "csv": return parse_csv(texts, _csv_names(source, header) if header else list(types), types, {k: v for k, v in source.options.items() if k not in ("header", "encoding", "multiLine")}, changes)
+    if source.format == "csv": return parse_csv(texts, csv_names(source, header) if header else list(types), types, {k: v for k, v in source.options.items() if k not in ("header", "encoding", "multiLine")}, changes)
     if source.format == "text": return texts.withColumnRenamed("_text", "value").withColumn("_rescued_data", F.lit(None).cast("string")).withColumn("_reason", F.when(~F.is_valid_utf8("value"), "invalid_encoding"))
     return parse_json(texts, types, {} if source.format in ("parquet", "avro") else source.options, changes)
 

@@ -1,0 +1,127 @@
+"What Arrow takes for exact has the same rows when Spark reads it the careful way, and nothing rescued, nothing quarantined"
+import json
+import random
+from collections import defaultdict
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from motor_ingesta.catalog import FilesSource
+from motor_ingesta.exact import can_read, exact_rows
+from motor_ingesta.lake import list_files
+from motor_ingesta.landing import inspect_files, read_files, source_path
+from motor_ingesta.schemas import field_types
+from motor_ingesta.spark import session
+
+FLAT = "id STRING, n INT, big BIGINT, f DOUBLE, ok BOOLEAN, d DATE, at TIMESTAMP"
+NESTED = FLAT + ", tags ARRAY<STRING>, s STRUCT<x: INT, y: ARRAY<STRUCT<z: DOUBLE>>>"
+FILES = 400
+
+
+def number(rng): return rng.choice(["0", "-0", "7", "-12", "3000000000", "9223372036854775807", "99999999999999999999", "1.0", "0.1", "1e3", "1e400", "1E-400", "-1.7976931348623157e308", "01", "+1", "123456789012345678901234567890.5", ".5", "1.", "0x10", "1_0", "NaN", "Infinity", "null", "true"])
+def moment(rng): return rng.choice(["2026-01-07T06:30:00.000Z", "2026-01-07 06:30:00", "2026-01-07T06:30:00.123456+02:00", "2026-01-07T06:30:00.1234567Z", "2026-02-30T00:00:00Z", "2026-01-07", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z",
+                                    "1582-10-10T00:00:00Z", "2026-01-07T24:00:00Z", "2026-01-07T23:59:60Z", "2026-01-07T06:30:00+18:00", "2026-01-07T06:30:00-17:59", "2026-01-07T06:30Z", "2026-1-7T06:30:00Z", "2026-01-07T06:30:00 UTC", "+2026-01-07T06:30:00Z", "", "0000-01-01T00:00:00Z"])
+def day(rng): return rng.choice(["2026-01-07", "2026-02-29", "2024-02-29", "0001-01-01", "0000-01-01", "1582-10-10", "9999-12-31", "2026-1-7", "2026-01-07T00:00:00Z", "20260107", ""])
+def word(rng): return rng.choice(["a", "ñ 😀", "", " a ", "a,b", "a\\n", "null", "true", "7", "a\u0000b", "x" * 300, "\u2028", "é"])
+
+
+def json_value(rng, name):
+    if rng.random() < 0.08: return "null"
+    if name in ("n", "big"): return number(rng) if rng.random() < 0.15 else str(rng.randint(-2**31, 2**31 - 1))
+    if name == "f": return number(rng) if rng.random() < 0.3 else repr(rng.uniform(-1e6, 1e6) * 10 ** rng.randint(-200, 200))
+    if name == "ok": return rng.choice(["true", "false"]) if rng.random() < 0.95 else '"true"'
+    if name == "d": return json.dumps(day(rng) if rng.random() < 0.3 else "2026-01-07")
+    if name == "at": return json.dumps(moment(rng) if rng.random() < 0.3 else "2026-01-07T06:30:00.000Z")
+    if name == "tags": return rng.choice(["[]", '["a", null]', '["a", "b"]'] * 5 + ["[1]", '"a"', '{"a": 1}'])
+    if name == "s": return rng.choice(['{"x": 1}', "{}", '{"x": null, "y": []}', '{"y": [{"z": 1}, {}]}'] * 4 + ['{"x": 1, "x": 2}', '{"w": 1}', '{"x": "1"}', '{"y": [{"z": 1, "q": 1}]}', '{"y": [{"z": NaN}]}', '{"y": [null]}'])
+    return json.dumps(word(rng), ensure_ascii=rng.random() < 0.5) if rng.random() < 0.97 else rng.choice(["7", "true", "{}", '"\\ud83d"', '"\\x"', '"\t"'])
+
+
+def json_row(rng):
+    names = [n for n in field_types(NESTED) if rng.random() < 0.9]
+    if rng.random() < 0.3: rng.shuffle(names)
+    text = "{" + ", ".join(f'"{n}": {json_value(rng, n)}' for n in names) + "}"
+    return text if rng.random() < 0.985 else rng.choice([text + text, text[:-1], "", " ", text + " ", " " + text, text.replace(": ", ":\n", 1), '{"new": 1}', '{"ID": "a"}', '{"id": "a", "id": "b"}', "7", "\t", "[]", text + "\r", "{}"])
+
+
+def json_file(rng): return ("\n".join(json_row(rng) for _ in range(rng.randint(1, 4))) + rng.choice(["\n", "", "\n\n"] if rng.random() < 0.2 else ["\n"])).encode()
+def array_file(rng): return ("[" + rng.choice([", ", ",\n"]).join(json_row(rng) for _ in range(rng.randint(0, 3))) + "]" + rng.choice(["", "\n", " {}"] if rng.random() < 0.1 else ["\n"])).encode()
+
+
+def csv_file(rng):
+    names = [n for n in field_types(FLAT) if rng.random() < 0.95]
+    if rng.random() < 0.2: rng.shuffle(names)
+    if rng.random() < 0.05: names.append("new")
+    def cell(n):
+        if rng.random() < 0.1: return ""
+        if n == "id": return word(rng).replace(",", ";" if rng.random() < 0.9 else ",")
+        return json_value(rng, n).strip('"') if n in field_types(FLAT) else "x"
+    lines = [",".join(map(cell, names)) for _ in range(rng.randint(1, 4))]
+    if rng.random() < 0.1: lines.append(rng.choice([",".join(names), "", " ", "a", ",,,,,,,,,", '"', "#x"]))
+    return (",".join(names) + "\n" + "\n".join(lines) + rng.choice(["\n", ""])).encode()
+
+
+def parquet_file(rng):
+    import io
+    kinds = {"id": [pa.string(), pa.large_string(), pa.binary()], "n": [pa.int32(), pa.int64(), pa.int16()], "big": [pa.int64(), pa.int32()], "f": [pa.float64(), pa.float32()], "ok": [pa.bool_()], "d": [pa.date32()],
+             "at": [pa.timestamp(u, z) for u in ("ms", "us", "ns") for z in ("UTC", "Europe/Madrid", None)]}
+    values = {"id": ["a", None, "ñ"], "n": [1, None, -5], "big": [1, 2, None], "f": [1.5, None, 0.25], "ok": [True, None, False], "d": [0, None, 20000], "at": [0, None, 1_767_767_400_000]}
+    columns = {n: pa.array(values[n], rng.choice(ks) if rng.random() < 0.2 else ks[0]) for n, ks in kinds.items() if rng.random() < 0.95}
+    parquet.write_table(pa.table(columns), out := io.BytesIO())
+    return out.getvalue()
+
+
+def avro_file(rng):
+    import io
+
+    import fastavro
+    kinds = {"id": ["string", ["null", "string"], {"type": "enum", "name": "E", "symbols": ["a", "b"]}], "n": ["int", ["int", "null"], "long"], "big": ["long", ["null", "long"], "int"], "f": ["double", ["null", "double"], "float"], "ok": ["boolean"],
+             "d": [{"type": "int", "logicalType": "date"}], "at": [{"type": "long", "logicalType": "timestamp-millis"}, {"type": "long", "logicalType": "timestamp-micros"}, {"type": "long", "logicalType": "local-timestamp-millis"}, "long"]}
+    values = {"id": "a", "n": -5, "big": 2**31 - 1, "f": 0.25, "ok": True, "d": 20000, "at": 1_767_767_400_000}
+    fields = [{"name": n, "type": rng.choice(ks) if rng.random() < 0.3 else ks[0]} for n, ks in kinds.items() if rng.random() < 0.95]
+    rows = [{f["name"]: None if "null" in f["type"] and rng.random() < 0.3 else values[f["name"]] for f in fields} for _ in range(rng.randint(0, 3))]
+    fastavro.writer(out := io.BytesIO(), {"type": "record", "name": "R", "fields": fields}, rows, codec=rng.choice(["null", "deflate"]))
+    return out.getvalue()[:None if rng.random() < 0.95 else -7]
+
+
+MAKERS = {"json": json_file, "json_array": array_file, "csv": csv_file, "parquet": parquet_file, "avro": avro_file}
+
+
+@pytest.fixture(scope="module")
+def spark():
+    spark = session()
+    yield spark
+    spark.stop()
+
+
+def rows_of(table):
+    "Moments as numbers: Python has no year 0"
+    for name, kind in (("d", pa.int32()), ("at", pa.int64())): table = table.set_column(i := table.column_names.index(name), name, table[i].cast(kind))
+    return table.to_pylist()
+
+
+def plain(value):
+    if isinstance(value, dict): return {k: plain(v) for k, v in value.items()}
+    if isinstance(value, list): return [plain(v) for v in value]
+    return repr(value + 0.0) if isinstance(value, float) else value
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_same_rows(spark, tmp_path, kind):
+    rng, ddl = random.Random(f"exact {kind}"), NESTED if "json" in kind else FLAT
+    for i in range(FILES): (tmp_path / f"{i:04}.dat").write_bytes(MAKERS[kind](rng))
+    source = FilesSource(kind="files", format=kind, schema=ddl, options={"header": "true"} if kind == "csv" else {})
+    types = field_types(ddl)
+    assert can_read(source, types)
+    inspection = inspect_files(source, list_files(str(tmp_path)))
+    said = {file: says for says, files in inspection.groups.items() for file in files}
+    exact = {file: rows for file, says in said.items() if (rows := exact_rows(source, file, says, types)) is not None}
+    assert FILES / 20 < len(exact) < FILES, "some must be exact, some odd"
+    careful = defaultdict(list)
+    for row in rows_of(read_files(spark, source, inspect_files(source, list(exact)), types).toArrow()): careful[row["_source_file"]].append(row)
+    for file, rows in exact.items():
+        theirs = careful[source_path(file)]
+        assert not [r for r in theirs if r["_reason"] or r["_rescued_data"]], (file, theirs)
+        assert sorted(map(str, map(plain, rows_of(rows)))) == sorted(str(plain({n: r[n] for n in types})) for r in theirs), (file, open(file.path, "rb").read()[:400])
+        assert all((r["_source_size"], r["_source_modified_at"].timestamp()) == (file.size, file.modified_ns // 10**6 / 1000) for r in theirs)
