@@ -29,9 +29,9 @@ from .errors import MotorIngestaError
 
 # %% auto #0
 __all__ = ['app', 'generate', 'services', 'Home', 'AsJson', 'CatalogFile', 'Seed', 'Start', 'Late', 'Duplicate', 'Corrupt',
-           'Missing', 'Null', 'SchemaV2', 'KafkaPort', 'RegistryPort', 'main', 'run', 'preview', 'audit', 'replay',
-           'recover', 'schemas', 'validate', 'generate_files_', 'generate_events_', 'services_start', 'services_stop',
-           'services_status', 'doctor', 'docs', 'demo', 'lab']
+           'Missing', 'Null', 'SchemaV2', 'Rate', 'Profile', 'KafkaPort', 'RegistryPort', 'main', 'run', 'preview',
+           'audit', 'replay', 'recover', 'schemas', 'validate', 'generate_files_', 'generate_events_', 'services_start',
+           'services_stop', 'services_status', 'doctor', 'docs', 'demo', 'lab']
 
 # %% ../nbs/70_cli.ipynb #b5aecec0
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Files and Kafka events into bronze Delta tables.")
@@ -222,6 +222,8 @@ def _trouble(late: float, duplicate: float, corrupt: float, missing: float, null
 _share = lambda what: Annotated[float, typer.Option(min=0, max=1, help=f"share of rows {what}")]
 Late, Duplicate, Corrupt, Missing, Null = _share("that happened days before"), _share("sent twice"), _share("that cannot be read"), _share("with a field left out"), _share("with a null")
 SchemaV2 = Annotated[Optional[int], typer.Option(help="row number from which rows have one more column")]
+Rate = Annotated[Optional[float], typer.Option(min=0.1, help="rows per second; as fast as it goes unless told")]
+Profile = Annotated[str, typer.Option(help="steady, bursts or daily")]
 
 @contextmanager
 def _making(dataset: str, count: int):
@@ -242,21 +244,21 @@ def _dry_run(dataset: str, seed: int, start: int, trouble) -> None:
 # %% ../nbs/70_cli.ipynb #0ee493db
 @generate.command("files")
 def generate_files_(dataset: str, home: Home = Path("farmia"), files: Annotated[int, typer.Option(min=1)] = 1, rows: Annotated[int, typer.Option(min=1, help="rows a file")] = 1000, seed: Seed = 7, start: Start = None,
+                    rate: Rate = None, profile: Profile = "steady",
                     late: Late = 0, duplicate: Duplicate = 0, corrupt: Corrupt = 0, missing: Missing = 0, null: Null = 0, schema_v2_from: SchemaV2 = None,
                     dry_run: Annotated[bool, typer.Option("--dry-run", help="show the first rows, write nothing")] = False, as_json: AsJson = False) -> None:
     "Write files of a dataset into landing."
-    from motor_ingesta.file_generator import generate_files, next_row
+    from motor_ingesta.file_generator import generate_files, next_row, rows_in_file
     from motor_ingesta.lake import Lake
     lake, trouble = Lake(home), _trouble(late, duplicate, corrupt, missing, null, schema_v2_from)
     start = next_row(lake, dataset) if start is None else start
     if dry_run: return _dry_run(dataset, seed, start, trouble)
-    with _making(dataset, files * rows) as ways: manifest = generate_files(lake, dataset, files, rows, seed, start, trouble, **ways)
+    with _making(dataset, files * rows_in_file(dataset, rows)) as ways: manifest = generate_files(lake, dataset, files, rows, seed, start, trouble, rate, profile, **ways)
     _show_manifest(manifest, as_json)
 
 @generate.command("events")
 def generate_events_(dataset: str, home: Home = Path("farmia"), catalog: CatalogFile = None, count: Annotated[int, typer.Option(min=1)] = 1000, seed: Seed = 7, start: Start = None,
-                     rate: Annotated[Optional[float], typer.Option(min=0.1, help="rows per second; as fast as it goes unless told")] = None,
-                     profile: Annotated[str, typer.Option(help="steady, bursts or daily")] = "steady",
+                     rate: Rate = None, profile: Profile = "steady",
                      late: Late = 0, duplicate: Duplicate = 0, corrupt: Corrupt = 0, missing: Missing = 0, null: Null = 0, schema_v2_from: SchemaV2 = None,
                      dry_run: Annotated[bool, typer.Option("--dry-run", help="show the first rows, produce nothing")] = False, as_json: AsJson = False) -> None:
     "Produce events of a dataset into its topics."

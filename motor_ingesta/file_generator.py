@@ -10,17 +10,21 @@ import gzip
 import io
 import json
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from itertools import chain, count
 
 import numpy as np
 
 from .errors import MotorIngestaError
 from .farmia import Rows, Trouble, day_of, rows, source
 from .lake import Lake, landing_day, list_files, read_bytes, write_bytes
+from .pace import paced
 
 # %% auto #0
-__all__ = ['Manifest', 'write_manifest', 'read_manifests', 'next_row', 'json_texts', 'generate_files', 'preview_rows']
+__all__ = ['Manifest', 'write_manifest', 'read_manifests', 'next_row', 'json_texts', 'generate_files', 'rows_in_file',
+           'preview_rows']
 
 # %% ../nbs/32_file_generator.ipynb #ec8de8f2
 @dataclass
@@ -181,25 +185,31 @@ def generate_files(lake: Lake, # where to
                    seed: int = 7,
                    start: int = 0, # first row number; go on where an earlier call ended
                    trouble: Trouble = Trouble(),
+                   rate: float | None = None, # rows per second: a file lands when its rows are due; as fast as it goes unless told
+                   profile: str = "steady", # one of `PROFILES`
                    progress: Callable[[Manifest], None] = lambda manifest: None, # called after each file
                    stop: threading.Event | None = None, # set it to end after the file at hand
                   ) -> Manifest: # also kept under `<home>/manifests`
     "Write files of a dataset into its landing folder, by day"
-    made_from, form = source(dataset), _form(dataset)
-    if made_from.format == "png": rows_per_file = 1
+    made_from, form, rows_per_file = source(dataset), _form(dataset), rows_in_file(dataset, rows_per_file)
     trouble = Trouble(**{k: v if k in (*form.can_have, "schema_v2_from") else 0.0 for k, v in asdict(trouble).items()})
-    manifest = Manifest(dataset, seed, start)
-    for first in range(start, start + files * rows_per_file, rows_per_file):
-        if stop and stop.is_set(): break
+    began, stop, manifest = time.monotonic(), stop or threading.Event(), Manifest(dataset, seed, start)
+    due = chain.from_iterable(map(range, paced(files, rate and rate / rows_per_file, profile, stop, portion=1)))
+    for _, first in zip(due, count(start, rows_per_file)):
+        if stop.is_set(): break
         version = 2 if trouble.schema_v2_from is not None and first >= trouble.schema_v2_from and made_from.added else 1
         made = rows(dataset, seed, first, rows_per_file, trouble, version)
         broken = _take_out(made, "corrupt") if not form.breaks_lines else []
         _land(lake, dataset, form, made, first, manifest, version)
         for number in broken: _land_broken(lake, dataset, form, number, manifest)
-        manifest.end = first + rows_per_file
+        manifest.end, manifest.seconds = first + rows_per_file, round(time.monotonic() - began, 3)
         progress(manifest)
     write_manifest(lake, manifest, "files")
     return manifest
+
+def rows_in_file(dataset: str, wanted: int) -> int:
+    "A photograph is a row"
+    return 1 if source(dataset).format == "png" else wanted
 
 def _form(dataset: str) -> _Form:
     if source(dataset).topics: raise MotorIngestaError(f"{dataset} comes as events, not as files", fix=f"motor-ingesta generate events {dataset}")

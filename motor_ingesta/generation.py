@@ -18,10 +18,11 @@ from .catalog import Catalog, Connections, KafkaConnection, RegistryConnection, 
 from .engine import MotorIngesta
 from .errors import MotorIngestaError
 from .farmia import SOURCES, Trouble, day_of, row_of
-from .file_generator import Manifest, generate_files, next_row
+from .file_generator import Manifest, generate_files, next_row, rows_in_file
 from .lake import Lake, list_files
 from .look import bytes_told, folder_tree, last_records, look_into, topic_offsets
-from .message_generator import PROFILES, generate_events
+from .message_generator import generate_events
+from .pace import PROFILES
 from .parts import Code, Lane, Shown, Work, button, field, heading, line, offer, row
 from .registry import Registry
 from .services import Services
@@ -97,7 +98,7 @@ class FilesPanel(widgets.VBox):
 
     def _generate(self) -> None:
         name, files, rows, start, seed, trouble = self.dataset.value, self.files.value, self.rows.value, self.which.start.value, self.which.seed.value, self.which.trouble
-        make = lambda work: generate_files(self.lake, name, files, rows, seed, start, trouble, progress=lambda made: work.report((made.end - start, files * rows)), stop=work.stop)
+        make = lambda work: generate_files(self.lake, name, files, rows, seed, start, trouble, progress=lambda made: work.report((made.end - start, files * rows_in_file(name, rows))), stop=work.stop)
         self.bar.value = 0
         self._run.start(self.words("generating", name), make)
 

@@ -39,7 +39,7 @@ from .landing import find_unreadable, inspect_files, is_file_fault, read_files, 
 from .records import SCHEMA_CHANGED, Changes, found_types
 from .registry import Registry, SchemaUnknown
 from .schemas import differences, evolved, widens
-from .topics import AvroReader, avro_types, decode, plan_offsets, read_records, reader_hints
+from .topics import AvroReader, avro_types, decode, key_writers, plan_offsets, read_records, reader_hints
 
 if TYPE_CHECKING: from pyspark.sql import DataFrame, SparkSession
 
@@ -247,8 +247,8 @@ class TopicIntake:
 
     def _decoded(self, batch: Batch, ids: list[int], changes: Changes | None = None) -> DataFrame:
         records = read_records(self._spark, self._kafka, batch.offsets, self._source.options, **self._secrets)
-        key_writers = self._registry.writers(f"{next(iter(batch.offsets))}-key") if self._source.key.format == "avro" else None
-        return decode(records, self._source, self.schema.types, self.reader(ids), key_writers, changes or self.schema.changes)
+        keys = key_writers(self._registry, batch.offsets) if self._source.key.format == "avro" else None
+        return decode(records, self._source, self.schema.types, self.reader(ids), keys, changes or self.schema.changes)
 
     def _subjects(self, topics) -> list[str]: return [self._source.value.subject] if self._source.value.subject else [f"{topic}-value" for topic in topics]
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import json
-import math
 import struct
 import threading
 import time
@@ -22,9 +21,10 @@ from .errors import MotorIngestaError
 from .farmia import Rows, Trouble, rows, source
 from .file_generator import Manifest, json_texts, write_manifest
 from .lake import Lake
+from .pace import paced
 
 # %% auto #0
-__all__ = ['UNKNOWN_SCHEMA_ID', 'PROFILES', 'order_schema', 'generate_events', 'make_topics']
+__all__ = ['UNKNOWN_SCHEMA_ID', 'order_schema', 'generate_events', 'make_topics']
 
 # %% ../nbs/41_message_generator.ipynb #57db742e
 _ORDER_TYPES = {"quantity": "int", "unit_price": "double", "ordered_at": {"type": "long", "logicalType": "timestamp-millis"}, "delivery_province": ["null", "string"], "coupon": ["null", "string"]}
@@ -59,26 +59,6 @@ def _json_values(made: Rows) -> list[bytes]:
     for i in np.flatnonzero(made.troubled["corrupt"]): values[i] = values[i][:len(values[i]) // 2]
     return values
 
-# %% ../nbs/41_message_generator.ipynb #a4f57de2
-PROFILES: dict[str, Callable[[float], float]] = { # seconds since the start → share of the rate
-    "steady": lambda seconds: 1.0,
-    "bursts": lambda seconds: 5.0 if seconds % 5 < 1 else 0.0,
-    "daily": lambda seconds: 1 - math.cos(2 * math.pi * (seconds % 60) / 60),
-}
-
-def _paced(count: int, rate: float | None, profile: str, stop: threading.Event) -> Iterator[int]:
-    "How many rows to make next, in time"
-    if rate is None:
-        for left in range(count, 0, -10_000): yield min(left, 10_000)
-        return
-    began, sent, due, tick = time.monotonic(), 0, 0.0, 0.05
-    for step in range(10**9):
-        due += rate * tick * PROFILES[profile](step * tick)
-        now = min(count, int(due)) - sent
-        if now: yield now
-        sent += now
-        if sent >= count or stop.wait(max(0, began + (step + 1) * tick - time.monotonic())): return
-
 # %% ../nbs/41_message_generator.ipynb #24e27393
 def generate_events(connections: Connections, # Kafka and the registry, local or in the cloud
                     dataset: str, # one that comes as events
@@ -87,7 +67,7 @@ def generate_events(connections: Connections, # Kafka and the registry, local or
                     start: int = 0, # first row number; go on where an earlier call ended
                     trouble: Trouble = Trouble(),
                     rate: float | None = None, # rows per second; as fast as it goes unless told
-                    profile: str = "steady", # steady, bursts or daily
+                    profile: str = "steady", # one of `PROFILES`
                     partitions: int = 4, # of topics that are not there yet
                     lake: Lake | None = None, # where to keep the manifest
                     progress: Callable[[Manifest], None] = lambda manifest: None, # called after each portion
@@ -95,13 +75,13 @@ def generate_events(connections: Connections, # Kafka and the registry, local or
                    ) -> Manifest:
     "Produce events of a dataset, making its topics and registering its schemas"
     if not (topics := source(dataset).topics): raise MotorIngestaError(f"{dataset} comes as files, not as events", fix=f"motor-ingesta generate files {dataset}")
-    if profile not in PROFILES: raise MotorIngestaError(f"there is no profile {profile}", fix=f"choose one of {', '.join(PROFILES)}")
     began, stop, manifest = time.monotonic(), stop or threading.Event(), Manifest(dataset, seed, start)
+    portions = paced(count, rate, profile, stop, portion=10_000)
     config = connections.kafka.client_config()
     make_topics(config, topics, partitions)
     encode, producer = _encoder(connections, dataset), _Producer(config)
     first = start
-    for portion in _paced(count, rate, profile, stop):
+    for portion in portions:
         for begin, size, version in _by_version(first, portion, trouble.schema_v2_from):
             made = rows(dataset, seed, begin, size, trouble, version)
             producer.send(_topic_of(dataset, made), made.columns[source(dataset).key].tolist(), encode(made, version))

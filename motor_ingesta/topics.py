@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import TYPE_CHECKING
@@ -23,10 +24,12 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
     from pyspark.sql import Column, DataFrame, SparkSession
 
+    from motor_ingesta.registry import Registry
+
 # %% auto #0
 __all__ = ['KafkaUnavailable', 'TopicRemade', 'KafkaSilent', 'OffsetPlan', 'topic_names', 'partition_edges', 'plan_offsets',
            'read_records', 'avro_types', 'AvroReader', 'reader_hints', 'decode_avro', 'declared_types', 'decode',
-           'decode_values']
+           'decode_values', 'key_writers']
 
 # %% ../nbs/40_topics.ipynb #757036ec
 class KafkaUnavailable(MotorIngestaError):
@@ -235,8 +238,13 @@ def _key(source: KafkaSource, writers: dict[int, str]) -> Column:
     key = F.col("key")
     if source.key.format == "binary": return key
     if source.key.format == "string": return key.cast("string")
-    body = F.substring(key, 6, 2**31 - 1)
-    return F.coalesce(*(F.when(_schema_id(key) == i, F.to_json(F.struct(_avro(body, w, w).alias("key")))) for i, w in writers.items()), F.hex(key))
+    body, found = F.substring(key, 6, 2**31 - 1), F.when((F.length(key) >= 5) & (F.substring(key, 1, 1) == F.lit(b"\x00")), _schema_id(key))
+    texts = {i: F.to_json(F.struct(_avro(body, writer, writer).alias("key"))) for i, writer in writers.items()}
+    return F.coalesce(*(F.when((found == i) & ~text.isin("{}", '{"key":{}}'), text) for i, text in texts.items()), F.hex(key)) # Spark gives nulls for what cannot be decoded
+
+def key_writers(registry: Registry, topics: Iterable[str]) -> dict[int, str]: # schema id → Avro schema
+    "What keys of some topics may have been written with"
+    return {i: schema for topic in topics for i, schema in registry.writers(f"{topic}-key").items()}
 
 def _renamed(rows: DataFrame) -> DataFrame:
     from pyspark.sql import functions as F

@@ -12,7 +12,6 @@ UNSEEN = {  # part of a test's name → why it may fail for now: written, or cha
     "test_panels.py::test_voila": "its run did not begin; the choice may have been undone too late",
     "test_bad_input.py": "the extended corpus has run on this engine for Parquet only",
     "test_properties.py": "has not run on this engine",
-    "test_security.py::test_a_notebook_shows_no_secret": "the kernel that ran the notebook died, on a busy machine",
     "test_chaos.py": "the harness now compacts and moves the clock; has not run on this engine",
     "test_faults.py::test_stop_leaves_no_process": "has not run on this engine; the four before it passed",
     "test_connect.py": "has not run in its new form",

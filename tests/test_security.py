@@ -183,7 +183,7 @@ def test_a_notebook_shows_no_secret(secured):
              "engine.run()", "engine.history().toPandas().to_dict()", "from motor_ingesta.topics import read_records\nread_records(engine.spark, engine.connections().kafka, {'sales.online_orders': {'0': [0, 1]}}).explain(True)",
              "import os\nos.environ['FARMIA_KAFKA_SECRET'] = 'wrong-password-1234'\nengine.run().datasets[0].error", "engine.pending('sales/online_orders')", "read_records(engine.spark, engine.connections().kafka, {'nothing': {'0': [0, 1]}}).collect()"]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
-    NotebookClient(notebook, timeout=300, allow_errors=True, kernel_name="python3").execute()
+    NotebookClient(notebook, timeout=300, allow_errors=True, kernel_name="python3").execute(env=os.environ | SECRETS)
     text = nbformat.writes(notebook)
     assert "refused us" in text and "rows_written" in text and "Traceback" in text
     shown = "".join(json.dumps(cell.outputs) for cell in notebook.cells)
