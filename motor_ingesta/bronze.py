@@ -21,7 +21,8 @@ if TYPE_CHECKING: from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
 __all__ = ['RECORD', 'REPLAYED', 'Stamp', 'bronze_rows', 'quarantine_rows', 'create_table', 'grow_table', 'append',
-           'newest_checkpoint', 'commits_after', 'last_batch', 'take_back', 'delete_where', 'Counts', 'write_good']
+           'newest_checkpoint', 'commits_after', 'last_batch', 'take_back', 'rows_from', 'delete_where', 'Counts',
+           'write_good']
 
 # %% ../nbs/50_bronze.ipynb #1a6fbbe2
 RECORD = ("_topic", "_partition", "_offset", "_timestamp", "_key", "_headers", "_schema_id") # where a Kafka row came from
@@ -128,9 +129,16 @@ def take_back(spark: SparkSession,
               paths: set[str], # of landed files
              ) -> int: # rows
     "Delete what came from these files"
+    return delete_where(spark, uri, condition) if (condition := _is_from(spark, uri, paths)) else 0
+
+def rows_from(spark: SparkSession, uri: str, paths: set[str]) -> int:
+    "How many rows of a table came from these landed files"
+    return spark.read.format("delta").load(uri).where(condition).count() if (condition := _is_from(spark, uri, paths)) else 0
+
+def _is_from(spark: SparkSession, uri: str, paths: set[str]) -> str: # SQL; empty if nothing is
     written = [r[0] for r in spark.read.format("delta").load(uri).select("_source_file").distinct().collect() if plain_path(r[0]) in paths]
     quoted = ", ".join("'" + path.replace("\\", "\\\\").replace("'", "\\'") + "'" for path in written)
-    return delete_where(spark, uri, f"_source_file IN ({quoted})") if written else 0
+    return f"_source_file IN ({quoted})" if written else ""
 
 def delete_where(spark: SparkSession, uri: str, condition: str) -> int: # rows
     "Delete rows of a Delta table"

@@ -15,7 +15,6 @@ import socket
 import threading
 import time
 import uuid
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -29,13 +28,13 @@ from pyarrow import parquet
 
 from . import landing, topics
 from .arrivals import Arrivals, Notices, growing
-from .bronze import Counts, Stamp, append, bronze_rows, create_table, grow_table, last_batch, quarantine_rows, take_back, write_good
+from .bronze import Counts, Stamp, append, bronze_rows, create_table, grow_table, last_batch, quarantine_rows, rows_from, take_back, write_good
 from .catalog import Connections, Dataset
 from .checkpoint import Batch, Checkpoint, SchemaLog, SchemaVersion
 from .errors import MotorIngestaError
 from .exact import QUARANTINE, append_batches, can_read, in_order, is_here, is_utc, make_table, stamp_scalars, table_schema, with_constants
 from .lake import Lake, LandedFile, delete_file, exists, filesystem, list_files, move_file, read_bytes, write_bytes
-from .landing import find_unreadable, inspect_files, is_file_fault, read_files, told_types
+from .landing import Inspection, find_unreadable, inspect_files, is_file_fault, read_files, told_types
 from .records import SCHEMA_CHANGED, Changes, found_types
 from .registry import Registry, SchemaUnknown
 from .schemas import differences, evolved, widens
@@ -99,7 +98,7 @@ class FileIntake:
         self.schema = Schema(dataset, self.log, landing.declared_types(dataset.source))
         self.pending, self.warnings = 0, []
         self._arrivals = Arrivals(self.log, self._source.pattern) if self._source.discovery == "listing" else Notices(self.log, self._source.pattern, spark, self._source.discovery_options)
-        self._new, self._grown = [], []
+        self._new, self._grown, self._inspection = [], [], Inspection()
         self._taken: tuple[int, frozenset[str]] = (-1, frozenset()) # a batch, and the paths of it that are in bronze already
 
     def look(self) -> int: # files to read
@@ -135,11 +134,10 @@ class FileIntake:
         return in_order(self._source, self._inspection, self.schema.types, is_utc(self._spark))
 
     def took(self, batch: Batch, paths: set[str]) -> None:
-        "These files need not be read any more"
-        self._taken, groups = (batch.id, frozenset(paths)), self._inspection.groups
-        for says, files in list(groups.items()):
-            groups[says] = [f for f in files if f.path not in paths]
-            if not groups[says]: del groups[says]
+        "These files are in bronze and need not be read any more"
+        self._taken = batch.id, frozenset(paths)
+        left = {says: [f for f in files if f.path not in paths] for says, files in self._inspection.groups.items()}
+        self._inspection = replace(self._inspection, groups={says: files for says, files in left.items() if files})
 
     @property
     def is_through(self) -> bool: return not self._inspection.groups and not self._inspection.unreadable
@@ -285,6 +283,7 @@ class Road:
     def __init__(self, spark: SparkSession, dataset: Dataset, bronze: str, quarantine: str): # the tables' URIs
         self.spark, self.dataset, self.bronze, self.quarantine = spark, dataset, bronze, quarantine
         self._ready_for: int | None = None # the schema version that the tables are known to fit
+        self._is_careful = False # whether the quick way has failed already
 
     def take(self,
              intake: FileIntake | TopicIntake,
@@ -293,8 +292,9 @@ class Road:
             ) -> Counts: # of this batch
         "Read a batch, write its good and bad rows, and commit it"
         stamp, writer = replace(stamp, ingested_at=intake.log.not_before(stamp.ingested_at)), intake.log.identity
+        counts = self._taken_before(intake, batch)
         intake.prepare(batch, stamp)
-        counts = self._take_exact(intake, batch, stamp) if isinstance(intake, FileIntake) else None
+        if counts is None and batch.files: counts = self._take_exact(intake, batch, stamp)
         while counts is None or not intake.is_through:
             try:
                 rows = intake.rows(batch)
@@ -306,35 +306,40 @@ class Road:
         intake.log.commit(batch, stamp.ingested_at)
         return counts
 
+    def _taken_before(self, intake, batch: Batch) -> Counts | None: # None if nothing was
+        "What an earlier try of this batch took without Spark is in bronze, whatever became of the files since"
+        if not batch.files or not batch.is_retry or last_batch(self.bronze, f"{intake.log.identity}/exact") < batch.id: return None
+        taken = {f.path for f in batch.files if f.path not in batch.odd}
+        intake.took(batch, taken)
+        rows = rows_from(self.spark, self.bronze, taken)
+        return Counts(read=rows, written=rows)
+
     def _take_exact(self, intake: FileIntake, batch: Batch, stamp: Stamp) -> Counts | None: # None if nothing was taken
         "Files that are exactly as declared go to bronze without Spark, where this process may write"
-        tables, writer, here = intake.exact(), intake.log.identity, is_here(self.spark, self.bronze)
-        if tables is None or not here or self.dataset.sink.partition_by not in ([], ["ingestion_date"]) or (self.dataset.sink.table_properties and not exists(f"{self.bronze}/_delta_log")): return None
-        there = batch.is_retry and last_batch(self.bronze, f"{writer}/exact") >= batch.id
-        if batch.is_retry and not there and last_batch(self.bronze, writer) >= batch.id: return None # an earlier try took all of it the careful way
+        tables, writer, sink = intake.exact(), intake.log.identity, self.dataset.sink
+        if tables is None or self._is_careful or not is_here(self.spark, self.bronze) or sink.partition_by not in ([], ["ingestion_date"]) or (sink.table_properties and not exists(f"{self.bronze}/_delta_log")): return None
+        if batch.is_retry and last_batch(self.bronze, writer) >= batch.id: return None # an earlier try took all of it the careful way
         taken: dict[str, int] = {} # path → rows
-        batches = self._exact_batches(intake, batch, stamp, tables, taken, there)
+        batches = self._exact_batches(intake, batch, stamp, tables, taken)
         try:
-            first = next(batches, None)
-            if there: deque(batches, maxlen=0)
-            elif first is None: return None
-            else: self._append_exact(intake, chain([first], batches), batch, stamp, [writer, f"{writer}/exact"])
+            if (first := next(batches, None)) is None: return None
+            self._append_exact(intake, chain([first], batches), batch, stamp, [writer, f"{writer}/exact"])
         except Exception as error: # the careful way either mends it or says it better
             if last_batch(self.bronze, f"{writer}/exact") < batch.id:
-                _LOG.warning("the quick way did not do, Spark takes the batch", extra={"run_id": stamp.run_id, "dataset": self.dataset.name, "why": str(error)[:500]})
+                self._is_careful = True
+                _LOG.warning("the quick way did not do, Spark takes this run", extra={"run_id": stamp.run_id, "dataset": self.dataset.name, "why": str(error)[:500]})
                 return None
         intake.took(batch, set(taken))
         return Counts(read=sum(taken.values()), written=sum(taken.values()))
 
-    def _exact_batches(self, intake: FileIntake, batch: Batch, stamp: Stamp, tables, taken: dict[str, int], there: bool) -> Iterator[pa.RecordBatch]:
+    def _exact_batches(self, intake: FileIntake, batch: Batch, stamp: Stamp, tables, taken: dict[str, int]) -> Iterator[pa.RecordBatch]:
         before, after = stamp_scalars(stamp.ingested_at, stamp.run_id)
         for file, table in tables:
-            if table is None or (there and file.path in batch.odd): continue
+            if table is None: continue
             taken[file.path] = table.num_rows
             yield from with_constants(table, file, before, after).to_batches()
-        if there: return
-        batch.odd = [f.path for f in batch.files if f.path not in taken]
-        if batch.odd: intake.log.amend(batch) # before the commit, which is made when the batches end
+        noted, batch.odd = batch.odd, [f.path for f in batch.files if f.path not in taken]
+        if batch.odd != noted: intake.log.amend(batch) # before the commit, which is made when the batches end
 
     def _append_exact(self, intake: FileIntake, batches: Iterator[pa.RecordBatch], batch: Batch, stamp: Stamp, writers: list[str]) -> None:
         sink, schema = self.dataset.sink, table_schema(intake.schema.types)
