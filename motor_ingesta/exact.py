@@ -182,12 +182,16 @@ def exact_rows(source: FilesSource,
     except (Odd, pa.ArrowException, ValueError, OSError, EOFError, zlib.error, KeyError, TypeError, struct.error): return None # what readers raise
 
 # %% ../nbs/43_exact.ipynb #de86838e
+_FEATURES = {"appendOnly", "invariants", "timestampNtz", "checkConstraints"} # that a table may ask of its writers; type widening, for one, is not for delta-rs
+
 def is_here(spark: SparkSession, uri: str) -> bool:
-    "Whether tables at this place are for this process to write"
+    "Whether a table at this place is for this process to write"
     if "://" in uri or uri.startswith("dbfs:") or "DATABRICKS_RUNTIME_VERSION" in os.environ or not spark.conf.get("spark.master", "").startswith("local"): return False
-    try: import deltalake
+    try: from deltalake import DeltaTable
     except ImportError: return False
-    return bool(deltalake)
+    if not DeltaTable.is_deltatable(uri): return True
+    asked = DeltaTable(uri).protocol()
+    return asked.min_writer_version in (1, 2, 7) and set(asked.writer_features or ()) <= _FEATURES
 
 def is_utc(spark: SparkSession) -> bool: return spark.conf.get("spark.sql.session.timeZone") in ("UTC", "Etc/UTC", "GMT", "Z")
 
