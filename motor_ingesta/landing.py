@@ -296,7 +296,7 @@ def parse_raw(rows: DataFrame, # with `_raw` and the origin: quarantined lines, 
 # %% ../nbs/31_landing.ipynb #457e5721
 def is_file_fault(error: Exception) -> bool:
     "Whether Spark says that it could not read a file"
-    return "FAILED_READ_FILE" in str(error) or "MALFORMED_CHARACTER_CODING" in str(error)
+    return any(told in str(error) for told in ("FAILED_READ_FILE", "MALFORMED_CHARACTER_CODING", "PATH_NOT_FOUND"))
 
 def find_unreadable(spark: SparkSession,
                     source: FilesSource,

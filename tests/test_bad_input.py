@@ -139,7 +139,7 @@ PARQUET = {
     "decimals of 76 digits.parquet": (typed(id=pa.array(["a"]), n=pa.array([1], pa.decimal256(76, 2))), 0, {"unreadable_file": 1}),
     "half floats.parquet": (typed(id=pa.array(["a"]), n=pa.array([1.5], pa.float16())), 0, {"unreadable_file": 1}),
     "years beyond 9999.parquet": (typed(id=pa.array(["a", "b"]), t=pa.array([253402300800_000000, -10**17], pa.timestamp("us", "UTC"))), 2, {}),
-    "brotli.parquet": (squeezed("brotli", id=["a"], n=[1]), 0, {"unreadable_file": 1}),  # Spark ships no Brotli
+    "brotli.parquet": (squeezed("brotli", id=["a"], n=[1]), 1, {}),  # Spark ships no Brotli, Arrow does
     "zstd.parquet": (squeezed("zstd", id=["a"], n=[1]), 1, {}),
     **{f"public {name}": (public(name), pq.read_metadata(io.BytesIO(public(name))).num_rows, {}) for name in ("v0.7.1.parquet", "v0.7.1.all-named-index.parquet", "v0.7.1.column-metadata-handling.parquet")},
 }
