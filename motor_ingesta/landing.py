@@ -167,6 +167,7 @@ def _typed(spark: SparkSession, source: FilesSource, says: str, files: list[Land
     nanoseconds = {m[1]: "TIMESTAMP" if m[2] else "TIMESTAMP_NTZ" for m in re.finditer(r"^(?!  child)(.*): timestamp\[ns(, tz=.*)?\](?: not null)?$", says, re.M)} if source.format == "parquet" else {}
     if source.format == "parquet" and "timestamp[ns" in says: spark.conf.set("spark.sql.legacy.parquet.nanosAsLong", "true") # else Spark refuses the file, which is how pandas writes
     rows = _reader(spark).format(source.format).options(**source.options).load(_escaped(files))
+    if not nanoseconds: return rows # Spark Connect takes no empty set of columns
     return rows.withColumns({name: F.expr(_from_nanoseconds(f"`{name.replace('`', '``')}`", kind)) for name, kind in nanoseconds.items()})
 
 def _from_nanoseconds(value: str, kind: str) -> str:
