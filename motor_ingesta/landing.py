@@ -18,7 +18,7 @@ import fastavro
 from pyarrow import parquet
 
 from .catalog import FilesSource
-from .lake import LEADS_OUT, LandedFile, filesystem
+from .lake import LEADS_OUT, LandedFile, exists, filesystem
 from .records import OUTCOME, Changes, csv_types, explode_array, fit, parse_csv, parse_json, types_of
 from .schemas import ddl, evolved, field_types
 
@@ -54,6 +54,7 @@ class Inspection:
     unreadable: dict[LandedFile, str] = field(default_factory=dict) # file → a sentence
 
 EMPTY = "the file is empty (0 bytes)"
+_GONE = "a file was there when the folder was listed, and is not any more"
 _LINK = "it is a link that leads out of the landing folder; what it leads to is not read"
 _NAMED_BADLY = "Spark cannot open a file with a colon in its name; land it under another name"
 _FOREIGN_CODECS = (".lz4", ".snappy", ".lzo") # what everybody else writes under these names, Hadoop reads as nothing at all
@@ -65,13 +66,14 @@ def inspect_files(source: FilesSource, # what the catalog says
     "Group files by their header or schema; tell those that are empty or cannot be opened"
     look = {"csv": _csv_header, "parquet": _parquet_schema, "avro": _avro_schema}.get(source.format, lambda source, file: "")
     def told(file: LandedFile) -> tuple[str | None, str]:
-        if unreadable and file.path in unreadable: return None, unreadable[file.path]
+        if unreadable and file.path in unreadable: return None, unreadable[file.path] if exists(file.path) else _GONE
         if file.size == 0: return None, EMPTY
         if file.size == LEADS_OUT: return None, _LINK
         if ":" in posixpath.basename(file.path): return None, _NAMED_BADLY
         if source.format not in ("parquet", "avro", "binary") and file.path.endswith(_FOREIGN_CODECS): return None, "files of this compression come out empty, for Hadoop frames it in its own way; compress with gzip, bzip2 or zstd"
         if problem := _too_big(source, file): return None, problem
         try: return look(source, file), ""
+        except FileNotFoundError: return None, _GONE
         except Exception as e: return None, f"the file cannot be opened as {source.format}: {e}"
     found = Inspection()
     with ThreadPoolExecutor(16) as pool:
@@ -266,7 +268,7 @@ def _complete(rows: DataFrame) -> DataFrame:
 
 def _file_rows(spark: SparkSession, types: dict[str, str], files: list[LandedFile], why: str) -> DataFrame:
     from pyspark.sql import functions as F
-    if why in (EMPTY, _LINK, _NAMED_BADLY): rows = _listed_rows(spark, files)
+    if why in (EMPTY, _LINK, _NAMED_BADLY, _GONE): rows = _listed_rows(spark, files)
     else: rows = _reader(spark).format("binaryFile").load(_escaped(files)).select(F.when(F.col("length") <= RAW_LIMIT, F.col("content")).alias("_raw"), *_origin())
     return rows.select(*(F.lit(None).cast(kind).alias(name) for name, kind in types.items()), *ORIGIN, F.lit(None).cast("string").alias("_rescued_data"),
                        F.when(F.col("_source_size") >= LEADS_OUT, "empty_file" if why == EMPTY else "unreadable_file").alias("_reason"), # not a literal: Spark would prune a batch without good rows, and its counts with it
@@ -335,6 +337,7 @@ def _broken(source: FilesSource, file: LandedFile) -> str:
         else:
             with _opened(file) as stream:
                 while stream.read(1 << 22): pass
+    except FileNotFoundError: return _GONE
     except Exception as e: return f"it cannot be read to its end: {e}"
     return ""
 
