@@ -17,6 +17,7 @@ UNSEEN = {  # part of a test's name → why it may fail for now: written, or cha
 }
 
 
+@pytest.hookimpl(tryfirst=True) # before pytest-xdist looks at the groups
 def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.name != "test_notebooks.py": item.add_marker(pytest.mark.xdist_group(item.path.stem))
