@@ -198,7 +198,7 @@ class _Turns:
             self._free += 1
             self._changed.notify_all()
 
-_PASSING = re.compile(r"DELTA_CONCURRENT|TimeoutException|SocketTimeout|Connection (refused|reset)|DisconnectException|HTTP 50[0234]|Throttl|SlowDown|TooManyRequests")
+_PASSING = re.compile(r"DELTA_CONCURRENT|DELTA_(METADATA|PROTOCOL)_CHANGED|TimeoutException|SocketTimeout|Connection (refused|reset)|DisconnectException|HTTP 50[0234]|Throttl|SlowDown|TooManyRequests")
 
 def _may_pass(error: BaseException) -> bool:
     "Whether trying again may help"

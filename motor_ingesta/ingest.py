@@ -437,7 +437,7 @@ def alone(lake: Lake, dataset: str, run_id: str = "") -> Iterator[Callable[[], N
     try: lock.acquire()
     except Timeout: raise _busy(dataset, json.loads(holder.read_text()) if holder.exists() else {}, "the lock goes with its process") from None
     try:
-        holder.write_text(json.dumps(who))
+        write_bytes(str(holder), json.dumps(who).encode()) # whole or not at all: the one who is refused reads it
         yield lambda: None
     finally: lock.release()
 
