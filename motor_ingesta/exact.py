@@ -23,7 +23,7 @@ from pyarrow import csv, parquet
 from pyarrow import json as arrow_json
 
 from .catalog import FilesSource
-from .lake import LandedFile, filesystem
+from .lake import LandedFile, filesystem, is_store
 from .landing import ORIGIN, Inspection, csv_names, source_path
 from .schemas import element_type, struct_fields
 
@@ -186,7 +186,7 @@ _FEATURES = {"appendOnly", "invariants", "timestampNtz", "checkConstraints"} # t
 
 def is_here(spark: SparkSession, uri: str) -> bool:
     "Whether a table at this place is for this process to write"
-    if "://" in uri or uri.startswith("dbfs:") or "DATABRICKS_RUNTIME_VERSION" in os.environ or not spark.conf.get("spark.master", "").startswith("local"): return False
+    if is_store(uri) or "DATABRICKS_RUNTIME_VERSION" in os.environ or not spark.conf.get("spark.master", "").startswith("local"): return False
     try: from deltalake import DeltaTable
     except ImportError: return False
     if not DeltaTable.is_deltatable(uri): return True

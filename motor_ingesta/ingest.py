@@ -33,7 +33,7 @@ from .catalog import Connections, Dataset
 from .checkpoint import Batch, Checkpoint, SchemaLog, SchemaVersion
 from .errors import MotorIngestaError
 from .exact import QUARANTINE, append_batches, can_read, in_order, is_here, is_utc, make_table, stamp_scalars, table_schema, with_constants
-from .lake import Lake, LandedFile, delete_file, exists, filesystem, list_files, move_file, read_bytes, write_bytes
+from .lake import Lake, LandedFile, delete_file, exists, filesystem, is_store, list_files, move_file, read_bytes, write_bytes
 from .landing import Inspection, find_unreadable, inspect_files, is_file_fault, read_files, told_types
 from .records import SCHEMA_CHANGED, Changes, found_types
 from .registry import Registry, SchemaUnknown
@@ -429,7 +429,7 @@ def alone(lake: Lake, dataset: str, run_id: str = "") -> Iterator[Callable[[], N
     "Nobody else ingests this dataset meanwhile; `DatasetBusy` if somebody does"
     folder = lake.checkpoint(dataset)
     who = {"run": run_id, "process": os.getpid(), "host": socket.gethostname(), "since": f"{dt.datetime.now(dt.timezone.utc):%Y-%m-%d %H:%M:%S} UTC"}
-    if "://" in folder:
+    if is_store(folder):
         with _claim(f"{folder}/claims", dataset, who) as check: yield check
         return
     Path(folder).mkdir(parents=True, exist_ok=True)
