@@ -121,7 +121,7 @@ class Chaos:
         while "ready" not in (self.home / "server.log").read_text():
             assert self.server.poll() is None and time.monotonic() < deadline, (self.home / "server.log").read_text()[-2000:]
             time.sleep(0.2)
-        from pyspark.sql.connect.session import SparkSession
+        from pyspark.sql import SparkSession
         self.engine = MotorIngesta(self.home, self.whole, spark=SparkSession.builder.remote(f"sc://127.0.0.1:{self.server_port}").create())
 
     # sources
