@@ -10,9 +10,7 @@ REPOSITORY = Path(__file__).parents[1]
 UNSEEN = {  # part of a test's name → why it may fail for now: written, or changed with others, and not seen to pass since. They run; empty this table, do not add to it
     "test_panels.py::test_motor_de_ingesta": "axe in the dark theme: the scrolling part of a table is not reachable with the keyboard",
     "test_panels.py::test_voila": "its run did not begin; the choice may have been undone too late",
-    "test_bad_input.py": "the extended corpus has run on this engine for Parquet only",
     "test_chaos.py": "the harness now compacts and moves the clock; has not run on this engine",
-    "test_connect.py": "has not run in its new form",
 }
 
 
