@@ -116,7 +116,8 @@ class Chaos:
     def start_server(self) -> None:
         "An engine for counting, and with Connect the Spark that all share"
         if self.server_port is None: self.engine = MotorIngesta(self.home, self.whole); return
-        with (self.home / "server.log").open("w") as log: self.server = subprocess.Popen([sys.executable, "-c", SERVER, str(self.server_port)], stdout=log, stderr=log, start_new_session=True)
+        with (self.home / "server.log").open("w") as log: self.server = subprocess.Popen([sys.executable, "-c", SERVER, str(self.server_port)], stdout=log, stderr=log, start_new_session=True,
+                                                                                                                    env={k: v for k, v in os.environ.items() if k != "SPARK_CONNECT_MODE_ENABLED"})  # which a client sets for itself
         deadline = time.monotonic() + 240
         while "ready" not in (self.home / "server.log").read_text():
             assert self.server.poll() is None and time.monotonic() < deadline, (self.home / "server.log").read_text()[-2000:]
@@ -174,7 +175,7 @@ class Chaos:
         if everything and self.server: self.start_server()
 
     def kill_server(self) -> None:
-        os.killpg(self.server.pid, signal.SIGKILL)
+        if self.server.poll() is None: os.killpg(self.server.pid, signal.SIGKILL)
         self.server.wait(30)
 
     def unfinished(self) -> list[str]:
