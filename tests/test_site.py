@@ -167,3 +167,8 @@ def test_quarto_is_used_where_it_is(tmp_path, monkeypatch):
     assert (work / "asked").read_text().split() == ["render", str(work), "--no-cache", "--no-execute"]
     program.write_text("#!/bin/sh\necho it is broken >&2\nexit 3\n")
     with pytest.raises(SiteError, match="it is broken"): _render(work, str(program))
+
+
+def test_every_room_is_in_the_table_of_the_house():
+    said = (REPOSITORY / "nbs/architecture.ipynb").read_text()
+    assert not [room.name for room in REPOSITORY.glob("nbs/[0-9]*.ipynb") if f"({room.name})" not in said]
