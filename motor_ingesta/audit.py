@@ -9,6 +9,7 @@ import csv
 import datetime as dt
 import io
 import json
+import math
 import posixpath
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -195,15 +196,22 @@ def audit_files(spark: SparkSession, lake: Lake, dataset: Dataset,
             else: audit.pending += 1
 
     with ThreadPoolExecutor(8) as pool: expected = list(pool.map(lambda item: 1 if item[2].is_whole else count_rows(dataset.source, item[1]), to_count))
+    newest = _border([(found.first, found.at) for _, _, found in to_count], newest)
     for (path, file, found), count in zip(to_count, expected):
         if found.size not in (None, file.size) or count == found.good + found.bad: audit.complete.append(replace(file, path=path))
         if found.size not in (None, file.size): audit.notes.append(f"{path} had {found.size} bytes when it was ingested and has {file.size} now: it was replaced, and cannot be checked"); continue
         audit._count(path, count, found.good + found.bad)
         if count == found.good + found.bad and found.at < newest: closed.setdefault(posixpath.dirname(path), {})[posixpath.basename(path)] = [file.size, file.modified_ns, count]
-    for folder, names in closed.items(): memory.write(_folder(landing, folder), names)
+    for folder in folders if everything else closed: memory.write(_folder(landing, folder), closed.get(folder, {}))
     memory.write("state", {"at": newest})
     audit.seconds = round(time.monotonic() - began, 3)
     return audit
+
+def _border(spans: list[tuple[float, float]], newest: float) -> float:
+    "The latest time, up to `newest`, with no file's rows on both sides of it: of a batch that was killed and finished, good and bad rows may have two times"
+    for first, last in sorted(spans, key=lambda span: -span[1]):
+        if last >= newest > first: newest = first
+    return newest
 
 def _folder(landing: str, folder: str) -> str: return posixpath.join("complete", posixpath.relpath(folder, landing), "files")
 
@@ -215,19 +223,20 @@ class _Found:
     replayed: int = 0 # quarantined rows that came to bronze later
     is_whole: bool = False # whether it is in the quarantine as a whole
     size: int | None = None # bytes it had
-    at: float = 0.0 # when it was ingested, seconds since 1970
+    first: float = math.inf # when the first of its rows was ingested, seconds since 1970
+    at: float = 0.0 # and the last
 
 def _found_files(tables: tuple[DataFrame, DataFrame]) -> dict[str, _Found]:
     from pyspark.sql import functions as F
     bronze, quarantine = tables
-    seconds = (F.unix_micros(F.max("_ingested_at")) / 1e6).alias("at")
+    seconds = [F.unix_micros(edge("_ingested_at")) / 1e6 for edge in (F.min, F.max)]
     found: dict[str, _Found] = {}
-    for path, rows, size, at in bronze.groupBy("_source_file").agg(F.count(F.lit(1)), F.max("_source_size"), seconds).collect(): found[plain_path(path)] = _Found(rows, size=size, at=at)
+    for path, rows, size, first, at in bronze.groupBy("_source_file").agg(F.count(F.lit(1)), F.max("_source_size"), *seconds).collect(): found[plain_path(path)] = _Found(rows, size=size, first=first, at=at)
     is_open = F.col("_replayed_at").isNull()
-    faults = quarantine.groupBy("_source_file").agg(F.count_if(is_open), F.count_if(~is_open), F.bool_or(is_open & F.col("_reason").isin(*_WHOLE)), F.max("_source_size"), seconds)
-    for path, bad, replayed, whole, size, at in faults.collect():
+    faults = quarantine.groupBy("_source_file").agg(F.count_if(is_open), F.count_if(~is_open), F.bool_or(is_open & F.col("_reason").isin(*_WHOLE)), F.max("_source_size"), *seconds)
+    for path, bad, replayed, whole, size, first, at in faults.collect():
         file = found.setdefault(plain_path(path), _Found())
-        file.bad, file.replayed, file.is_whole, file.size, file.at = bad, replayed, whole, size, max(file.at, at)
+        file.bad, file.replayed, file.is_whole, file.size, file.first, file.at = bad, replayed, whole, size, min(file.first, first), max(file.at, at)
     return found
 
 # %% ../nbs/52_audit.ipynb #87b95cbd
