@@ -95,7 +95,7 @@ class Bronze(widgets.VBox):
         table, by = engine.bronze(name), engine.catalog.select(name)[0].sink.partition_by
         found = table.groupBy(*(F.col(f"`{c}`").cast("string").alias(c) for c in by)).count().orderBy(*by).collect()
         counts = {", ".join(map(str, r[:-1])) or self.words("whole_table"): r[-1] for r in found}
-        return counts, readable(table.limit(rows), self.most_bytes), self.words("rows_in", rows=sum(counts.values()), partitions=len(counts))
+        return counts, readable(table.limit(rows), self.most_bytes), self.words("rows_in", rows=sum(counts.values()), partitions=self.words("partitions_there", len(counts)))
 
     def _partitions(self) -> list[str]: return self.setting.engine().catalog.select(self._name)[0].sink.partition_by
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[1]
+pytest.register_assert_rewrite("browser")  # its assertions say what they found, too
 
 UNSEEN = {  # part of a test's name → why it may fail for now: written, or changed with others, and not seen to pass since. They run; empty this table, do not add to it
     "test_panels.py::test_motor_de_ingesta": "axe in the dark theme: the scrolling part of a table is not reachable with the keyboard",
