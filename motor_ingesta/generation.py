@@ -214,8 +214,8 @@ class MessagesPanel(widgets.VBox):
         self._sources = {d.name: d.source for d in catalog.datasets if d.source.kind == "kafka"}
         self.cluster = Cluster(lake, catalog, words, kafka_port, registry_port)
         self.dataset = field(widgets.Dropdown, words("dataset"), options=[name for name in self._sources if name in SOURCES])
-        self.count = field(widgets.BoundedIntText, words("count"), value=1000, min=1, max=10**8, width="9em")
-        self.rate = field(widgets.BoundedFloatText, words("rate"), value=0, min=0, max=10**6, width="8em")
+        self.count = field(widgets.BoundedIntText, words("count"), value=1000, min=1, max=10**8, width="7em")
+        self.rate = field(widgets.BoundedFloatText, words("rate"), value=0, min=0, max=10**6, width="6em")
         self.profile = field(widgets.Dropdown, words("profile"), options=[(words(name), name) for name in PROFILES])
         self.which = Which(lake, words, self.dataset)
         self.produce, self.stop, self.refresh = button(words("produce"), "primary"), button(words("stop")), button(words("refresh"))
@@ -223,7 +223,7 @@ class MessagesPanel(widgets.VBox):
         self.last = field(widgets.BoundedIntText, words("last_messages"), value=20, min=1, max=1000, width="6em")
         self.version = field(widgets.Dropdown, words("version"))
         self.chart, self.offsets, self.messages, self.schema = (Shown(words) for _ in range(4))
-        self._pace: list[tuple[float, float]] = [] # (seconds, events per second)
+        self._pace: list[tuple[float, float, int]] = [] # (seconds, events per second, events)
         self._run = Lane(f"{lake.home} events", words, [self.produce], self.stop, self._progress, self._made, self.cluster.hide)
         self._looks = Lane(f"{lake.home} topics", words, hide=self.cluster.hide)
         self._run.on(self.produce, self._produce)
@@ -246,10 +246,10 @@ class MessagesPanel(widgets.VBox):
 
     def _progress(self, done: tuple[int, int, float]) -> None:
         made, count, seconds = done
-        before_made, before = self._pace[-1][2:] if self._pace else (0, 0.0)
-        if seconds - before < 0.5 and made < count: return
+        if self._pace and seconds - self._pace[-1][0] < 0.5 and made < count: return
         self.bar.max, self.bar.value = count, made
-        self._pace.append((seconds, (made - before_made) / max(seconds - before, 1e-3), made, seconds))
+        before, _, before_made = next((p for p in reversed(self._pace) if seconds - p[0] >= 0.5), (0.0, 0.0, 0)) # a shorter while would tell of chance
+        self._pace.append((seconds, (made - before_made) / max(seconds - before, 1e-3), made))
         self.chart.chart(line(self.words("rate_chart"), [p[0] for p in self._pace], [p[1] for p in self._pace], self.words("seconds")))
 
     def _made(self, made: Manifest) -> str:
