@@ -167,7 +167,7 @@ def heading(text: str, level: int = 3) -> widgets.HTML: return widgets.HTML(f"<h
 def title(text: str) -> widgets.HTML:
     "A panel's own heading, with what makes its controls legible in dark themes, where ipywidgets writes grey on grey and browsers black on black"
     panel = ".widget-vbox:has(> .widget-html .motor-title)"
-    return widgets.HTML(f"<style>{panel} {{ --jp-ui-font-color2: var(--jp-ui-font-color1) }} [data-jp-theme-light=false] {panel} {{ color-scheme: dark }}</style><h2 class='motor-title' style='margin: 0.4em 0'>{html.escape(text)}</h2>")
+    return widgets.HTML(f"<style>{panel} {{ --jp-ui-font-color2: var(--jp-ui-font-color1) }} [data-jp-theme-light=false] {panel} {{ color-scheme: dark }} [data-jp-theme-light=false] {panel} select {{ appearance: auto; background-image: none !important }}</style><h2 class='motor-title' style='margin: 0.4em 0'>{html.escape(text)}</h2>")
 
 def preformatted(text: str, label: str = "") -> str:
     "Text as it is, in a box that scrolls and can be reached with the keyboard"

@@ -9,8 +9,6 @@ REPOSITORY = Path(__file__).parents[1]
 pytest.register_assert_rewrite("browser")  # its assertions say what they found, too
 
 UNSEEN = {  # part of a test's name → why it may fail for now: written, or changed with others, and not seen to pass since. They run; empty this table, do not add to it
-    "test_panels.py::test_motor_de_ingesta": "axe in the dark theme: the scrolling part of a table is not reachable with the keyboard",
-    "test_panels.py::test_voila": "its run did not begin; the choice may have been undone too late",
     "test_bad_input.py": "the extended corpus has run on this engine for Parquet only",
     "test_properties.py": "has not run on this engine",
     "test_security.py::test_a_notebook_shows_no_secret": "the kernel that ran the notebook died, on a busy machine",

@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import time
 import urllib.request
 from collections import Counter
 from pathlib import Path
@@ -50,8 +51,17 @@ def window(chromium, lab, home, request):
     yield Window(page, home)
     page.screenshot(path=home / f"{request.node.name}.png", full_page=True)  # beside lab.log, for whom it failed
     page.close()
-    asked = lambda path, method="GET": urllib.request.urlopen(urllib.request.Request(f"{lab}/api/{path}?token={TOKEN}", method=method), timeout=30).read()
-    for kernel in json.loads(asked("kernels")): asked(f"kernels/{kernel['id']}", "DELETE")
+    for kernel in json.loads(api(lab, "kernels")): api(lab, f"kernels/{kernel['id']}", "DELETE")
+
+
+def api(lab, path, method="GET"): return urllib.request.urlopen(urllib.request.Request(f"{lab}/api/{path}?token={TOKEN}", method=method), timeout=30).read()
+
+
+def wait_until(condition, window, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        window.page.wait_for_timeout(100)
 
 
 def landed(home, dataset, pattern="*"):
@@ -434,6 +444,8 @@ def test_voila(home, lab, services, window):
 def test_notebook_7(lab, window):
     window.page.goto(f"{lab}/notebooks/motor_de_ingesta.ipynb?token={TOKEN}")
     window.page.locator(".jp-Notebook .jp-Cell").first.wait_for()
+    connected = lambda: any(kernel["connections"] and kernel["execution_state"] == "idle" for kernel in json.loads(api(lab, "kernels")))  # the page does not show it, and forgets what it is told before
+    wait_until(connected, window)
     panel = window.run_all()
     says(panel, re.compile("ha(s|ve) something pending"))
-    window.check(around=r"Cannot read properties of undefined \(reading 'schema'\)|Command 'filebrowser:open-path' not registered")  # Notebook's own, as it starts
+    window.check(around=r"/static/notebook/|Cannot read properties of undefined \(reading 'schema'\)|Command 'filebrowser:open-path' not registered")  # Notebook's own, as it starts
