@@ -8,6 +8,7 @@ import pytest
 REPOSITORY = Path(__file__).parents[1]
 pytest.register_assert_rewrite("browser")  # its assertions say what they found, too
 
+
 @pytest.hookimpl(tryfirst=True) # before pytest-xdist looks at the groups
 def pytest_collection_modifyitems(items):
     for item in items:
