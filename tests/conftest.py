@@ -4,15 +4,19 @@ import sys
 from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 REPOSITORY = Path(__file__).parents[1]
 pytest.register_assert_rewrite("browser")  # its assertions say what they found, too
 
 
-@pytest.hookimpl(tryfirst=True) # before pytest-xdist looks at the groups
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if item.path.name != "test_notebooks.py": item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+class ByFile(LoadScopeScheduling):
+    "The tests of a file in one process, for they share sessions and services; notebooks, which are processes of their own, where there is room"
+    def _split_scope(self, nodeid: str) -> str: return nodeid if "test_notebooks" in nodeid else nodeid.split("::")[0]
+
+
+def pytest_xdist_make_scheduler(config, log): return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")
