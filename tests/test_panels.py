@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import shutil
 import time
 import urllib.request
 from collections import Counter
@@ -13,6 +14,7 @@ from deltalake import DeltaTable
 from playwright.sync_api import expect, sync_playwright
 
 from browser import CHROMIUM, TOKEN, Window, button, choose, fill, jupyterlab, lit, says, tab
+from conftest import REPOSITORY
 from motor_ingesta.catalog import Connections
 from motor_ingesta.farmia import Trouble
 from motor_ingesta.file_generator import generate_files, next_row
@@ -441,8 +443,9 @@ def test_voila(home, lab, services, window):
     window.check(around=r"https://cdn\S+/(@fortawesome|mathjax)/|@jupyter-notebook/lab-extension")  # Voilà's template asks for icons and formulas, which the panel has none of, and Voilà takes up Notebook's extension, where that is installed
 
 
-def test_notebook_7(lab, window):
-    window.page.goto(f"{lab}/notebooks/motor_de_ingesta.ipynb?token={TOKEN}")
+def test_notebook_7(home, lab, window):
+    shutil.copy(REPOSITORY / "nbs/motor_de_ingesta.ipynb", home / "notebooks/fresh.ipynb")  # without the panel of a kernel that is gone
+    window.page.goto(f"{lab}/notebooks/fresh.ipynb?token={TOKEN}")
     window.page.locator(".jp-Notebook .jp-Cell").first.wait_for()
     connected = lambda: any(kernel["connections"] and kernel["execution_state"] == "idle" for kernel in json.loads(api(lab, "kernels")))  # the page does not show it, and forgets what it is told before
     wait_until(connected, window)
