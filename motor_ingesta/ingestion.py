@@ -17,7 +17,7 @@ from .errors import MotorIngestaError
 from .generation import Cluster
 from .inspection import Audits, Bronze, History, Quarantine, Setting
 from .lake import Lake, exists
-from .parts import Code, Lane, Shown, Work, button, field, heading, preformatted, row
+from .parts import Code, Lane, Shown, Work, button, field, heading, preformatted, row, title
 from .report import DatasetReport, Report
 from .words import Words
 
@@ -27,8 +27,8 @@ __all__ = ['Line', 'Datasets', 'Editor', 'EnginePanel']
 # %% ../nbs/84_ingestion.ipynb #ca39fac2
 _SIGNS = {"waiting": "○", "running": "▶", "waiting to try again": "↻", "succeeded": "✓", "failed": "✗", "stopped": "■"}
 _ENDED = ("succeeded", "failed", "stopped")
-_COLUMNS = "display: grid; grid-template-columns: 8.5em 9em 12em 1fr; column-gap: 1em; align-items: center; line-height: 1.5; min-height: 2em"
-_NAME, _REST = {"flex": "0 0 15em", "width": "15em"}, {"flex": "1 1 0", "min_width": "0"}
+_COLUMNS = "display: grid; grid-template-columns: 10.5em 9em 12em 1fr; column-gap: 1em; align-items: center; line-height: 1.5; min-height: 2em"
+_NAME, _REST = {"flex": "0 0 14em", "width": "14em"}, {"flex": "1 1 0", "min_width": "0"}
 
 def _cells(*texts: str, more: str = "") -> str: return f'<div style="{_COLUMNS}">{"".join(f"<span>{t}</span>" for t in texts)}</div>{more}'
 
@@ -45,7 +45,7 @@ class Line(widgets.HBox):
         self.pending: int | None = None
         self._report, self._last, self._fault = DatasetReport(dataset.name), "", ""
         self._pace: tuple[int, float, float] = (0, 0.0, 0.0) # rows, seconds, rows per second
-        super().__init__([self.chosen, self._cells], layout={"align_items": "center", "border_top": "1px solid #8884"})
+        super().__init__([self.chosen, self._cells], layout={"flex": "0 0 auto", "align_items": "center", "border_top": "1px solid #8884"})
         self._draw()
 
     def ask(self) -> None: self.pending, self._fault = None, ""; self._draw()
@@ -58,7 +58,7 @@ class Line(widgets.HBox):
 
     def last(self, status: str, at: str) -> None:
         "How its last run went, from the table of runs"
-        self._last = f"{_SIGNS.get(status, '')} {html.escape(self.words('last_run', state=self._told(status), at=at))}"
+        self._last = f"{_SIGNS.get(status, '')} {html.escape(self._told(status))}<br>{html.escape(at)}"
         self._draw()
 
     def show(self, report: DatasetReport) -> None:
@@ -76,7 +76,7 @@ class Line(widgets.HBox):
         pending = words("not_known") if self._fault else f"{words('asking')} …" if self.pending is None else words("pending_files" if self._is_files else "pending_records", self.pending)
         if report.status == "waiting" and not report.run_id: return self._put(pending, self._last, "", self._fault)
         state = f"{_SIGNS[report.status]} {self._told(report.status)}"
-        told = "" if not (report.batches or report.status in _ENDED) else words("told", read=report.rows_read, written=report.rows_written, quarantined=report.rows_quarantined) + (f" · {words('rows_per_second', round(self._pace[2]))}" if self._pace[2] else "")
+        told = "" if not (report.batches or report.status in _ENDED) else words("told", read=report.rows_read, written=report.rows_written, quarantined=report.rows_quarantined) + (f" · {words('rows_per_second', round(self._pace[2]))}" if self._pace[2] >= 1 else "")
         self._put(pending, f"{state}<br>{bar}" if (bar := self._bar(report)) else state, told, self._fault or report.error)
 
     def _put(self, pending: str, state: str, told: str, wrong: str) -> None:
@@ -95,7 +95,7 @@ class Datasets(widgets.VBox):
         self.words, self.lines = words, {}
         self.all, self.none = button(words("all")), button(words("none"))
         for act, value in ((self.all, True), (self.none, False)): act.on_click(lambda _, value=value: self._choose(value))
-        self._rows, self._on_choice = widgets.VBox(layout={"max_height": "32em", "overflow": "auto"}), []
+        self._rows, self._on_choice = widgets.VBox(layout={"max_height": "48em", "overflow": "auto"}), []
         titles = widgets.HBox([widgets.HTML(f"<b>{words('dataset')}</b>", layout=_NAME), widgets.HTML(_cells(*(f"<b>{words(t)}</b>" for t in ("source", "pending", "state", "rows"))), layout=_REST)])
         super().__init__([row(self.all, self.none), titles, self._rows])
 
@@ -189,13 +189,14 @@ class EnginePanel(widgets.VBox):
         self._connect()
         looks = {"report": self.report, "bronze": self.bronze, "quarantine": self.quarantine, "history": self.history, "audit": self.audits, "editor": self.editor}
         self.tabs = widgets.Tab(list(looks.values()), titles=[words(name) for name in looks])
-        super().__init__([heading(words("engine_title"), 2), self.cluster, heading(words("choose")), self.datasets, row(self.refresh, self._looks.message), row(self.run_once, self.run_on, self.stop), self._run.message, self.code, self.tabs])
+        super().__init__([title(words("engine_title")), self.cluster, heading(words("choose")), self.datasets, row(self.refresh, self._looks.message), row(self.run_once, self.run_on, self.stop), self._run.message, self.code, self.tabs])
         self._looks.guard(self.look)
         self.history.look()
 
     def _connect(self) -> None:
         for act, continuous in ((self.run_once, False), (self.run_on, True)): self._run.on(act, lambda continuous=continuous: self._start(continuous))
         self._looks.on(self.refresh, self.look)
+        self._looks.on(self.refresh, self.cluster.look)
         for tell in (self.datasets.when_chosen, self.cluster.when_changed): tell(self._refresh_code)
         self.cluster.when_changed(lambda: self._looks.guard(self.look))
 
@@ -252,7 +253,7 @@ class EnginePanel(widgets.VBox):
         if wrong := [text for d in report.datasets for text in ([d.error] if d.error else []) + [f"{d.dataset}: {w}" for w in d.warnings]]:
             self.report.children += (widgets.HTML("".join(map(_wrong, wrong))),)
         for look in (self.look, self.history.look): self._looks.guard(look)
-        said = self.words("ran", read=int(told.rows_read.sum()), written=int(told.rows_written.sum()), quarantined=int(told.rows_quarantined.sum()), failed=len(report.failed))
+        said = self.words("ran", read=int(told.rows_read.sum()), written=int(told.rows_written.sum()), quarantined=int(told.rows_quarantined.sum()), failed=self.words("ran_failed", len(report.failed)))
         return MotorIngestaError(said, fix=self.words("look_below")) if report.failed else said
 
     def _use(self, datasets: list[Dataset]) -> None:

@@ -57,7 +57,7 @@ _MOST_BARS = 30
 class Bronze(widgets.VBox):
     "A dataset's bronze table"
     zone, most_bytes = "bronze", 200
-    def __init__(self, setting: Setting, names: list[str], choices: tuple = (), acts: tuple = ()): # further controls and buttons
+    def __init__(self, setting: Setting, names: list[str], choices: tuple = ()): # further controls
         self.setting, self.words = setting, (words := setting.words)
         self._name, self._found = "", None # of the rows that are shown
         self.dataset = field(widgets.Dropdown, words("dataset"), options=names)
@@ -70,7 +70,7 @@ class Bronze(widgets.VBox):
         self.lane.on(self.follow, self._follow)
         self.dataset.observe(lambda change: self._forget(), names="value")
         self.code = Code(words, self._lines, self.dataset, self.rows, *choices)
-        super().__init__([row(self.dataset, *choices, self.rows, self.show, *acts), self.lane.message, self.picture, self.table, row(self.number, self.follow), self.origin, self.code])
+        super().__init__([row(self.dataset, *choices, self.rows, self.show), self.lane.message, self.picture, self.table, row(self.number, self.follow), self.origin, self.code])
 
     def _forget(self) -> None:
         self._found = None
@@ -95,7 +95,7 @@ class Bronze(widgets.VBox):
         table, by = engine.bronze(name), engine.catalog.select(name)[0].sink.partition_by
         found = table.groupBy(*(F.col(f"`{c}`").cast("string").alias(c) for c in by)).count().orderBy(*by).collect()
         counts = {", ".join(map(str, r[:-1])) or self.words("whole_table"): r[-1] for r in found}
-        return counts, readable(table.limit(rows), self.most_bytes), self.words("rows_in", rows=sum(counts.values()), partitions=len(counts))
+        return counts, readable(table.limit(rows), self.most_bytes), self.words("rows_in", rows=sum(counts.values()), partitions=self.words("partitions_there", len(counts)))
 
     def _partitions(self) -> list[str]: return self.setting.engine().catalog.select(self._name)[0].sink.partition_by
 
@@ -134,10 +134,10 @@ class Quarantine(Bronze):
     zone, most_bytes = "quarantine", 100_000
     def __init__(self, setting: Setting, names: list[str]):
         self.reason, self.replay = field(widgets.Dropdown, setting.words("reason"), options=[(setting.words("any_reason"), "")]), button(setting.words("replay"))
-        super().__init__(setting, names, (self.reason,), (self.replay,))
+        super().__init__(setting, names, (self.reason,))
         self.replays = Lane(f"{setting.home} replay", self.words, [self.replay], done=self._replayed, hide=setting.hide)
         self.replays.on(self.replay, self._replay)
-        self.children = (*self.children[:2], self.replays.message, *self.children[2:])
+        self.children = (self.children[0], row(self.replay, self.replays.message), *self.children[1:])
 
     def _forget(self) -> None:
         super()._forget()

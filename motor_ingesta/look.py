@@ -40,9 +40,11 @@ def bytes_told(size: int) -> str:
 def folder_tree(root: str, # where the tree begins
                 files: list[LandedFile], # below it
                 most: int = 200, # files to show
+                told: str = "{:,} files", # how many there are
+                more: str = "… and {:,} files more", # how many are not shown
                ) -> str: # a line per folder and file
     "Files as a tree, with sizes; what is left out is said"
-    lines, shown = [f"{root}/  {len(files):,} files, {bytes_told(sum(f.size for f in files))}"], set()
+    lines, shown = [f"{root}/  {told.format(len(files))}, {bytes_told(sum(f.size for f in files))}"], set()
     for file in files[:most]:
         *folders, name = posixpath.relpath(file.path, root).split("/")
         for depth in range(len(folders)):
@@ -50,7 +52,7 @@ def folder_tree(root: str, # where the tree begins
             shown.add(folder)
             lines.append("  " * (depth + 1) + f"{folder[-1]}/")
         lines.append("  " * (len(folders) + 1) + f"{name}  {bytes_told(file.size)}")
-    if len(files) > most: lines.append(f"  … and {len(files) - most:,} files more")
+    if len(files) > most: lines.append(f"  {more.format(len(files) - most)}")
     return "\n".join(lines)
 
 # %% ../nbs/42_look.ipynb #aecd7b73

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 import io
+import json
 import os
 import threading
 import traceback
@@ -22,8 +23,8 @@ from .words import Words
 if TYPE_CHECKING: import pandas as pd
 
 # %% auto #0
-__all__ = ['Message', 'Work', 'Lane', 'field', 'offer', 'button', 'row', 'heading', 'preformatted', 'Shown', 'bars', 'line',
-           'Code']
+__all__ = ['Message', 'Work', 'Lane', 'field', 'offer', 'button', 'row', 'heading', 'title', 'preformatted', 'Shown', 'bars',
+           'line', 'Code']
 
 # %% ../nbs/81_parts.ipynb #7297f874
 _SIGNS = {"ready": "○", "working": "…", "stopping": "…", "done": "✓", "failed": "✗"}
@@ -151,7 +152,7 @@ class Lane:
 # %% ../nbs/81_parts.ipynb #e1b67ca3
 def field(kind: type[widgets.Widget], label: str, *, width: str = "auto", **more) -> widgets.Widget:
     "A control with its whole label, which its width leaves out"
-    width = width if width == "auto" else f"calc({width} + {len(label) * 0.56:.1f}em)"
+    width = width if width == "auto" else f"calc({width} + {0.6 + len(label) * 0.5:.1f}em)"
     return kind(description=label, style={"description_width": "initial"}, layout={"width": width}, **more)
 
 def offer(choice: widgets.Dropdown, options: list[tuple[str, Any]]) -> None:
@@ -163,9 +164,14 @@ def button(label: str, look: str = "") -> widgets.Button: return widgets.Button(
 def row(*shown: widgets.Widget) -> widgets.HBox: return widgets.HBox(shown, layout={"flex_flow": "row wrap", "align_items": "center", "grid_gap": "0 1.2em"})
 def heading(text: str, level: int = 3) -> widgets.HTML: return widgets.HTML(f"<h{level} style='margin: 0.4em 0'>{html.escape(text)}</h{level}>")
 
+def title(text: str) -> widgets.HTML:
+    "A panel's own heading, with what makes its controls legible in dark themes, where ipywidgets writes grey on grey and browsers black on black"
+    panel = ".widget-vbox:has(> .widget-html .motor-title)"
+    return widgets.HTML(f"<style>{panel} {{ --jp-ui-font-color2: var(--jp-ui-font-color1) }} [data-jp-theme-light=false] {panel} {{ color-scheme: dark }} [data-jp-theme-light=false] {panel} select {{ appearance: auto; background-image: none !important }}</style><h2 class='motor-title' style='margin: 0.4em 0'>{html.escape(text)}</h2>")
+
 def preformatted(text: str, label: str = "") -> str:
     "Text as it is, in a box that scrolls and can be reached with the keyboard"
-    return f'<pre role="region" aria-label="{html.escape(label, quote=True)}" tabindex="0" style="max-height: 24em; overflow: auto; line-height: 1.3; margin: 0.2em 0; padding: 0.5em; border: 1px solid #8888">{html.escape(text)}</pre>'
+    return f'<pre role="region" aria-label="{html.escape(label, quote=True)}" tabindex="0" style="max-height: 24em; overflow: auto; white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere; line-height: 1.3; margin: 0.2em 0; padding: 0.5em; border: 1px solid #8888">{html.escape(text)}</pre>'
 
 class Shown(widgets.VBox):
     "A place for one thing at a time: a table, a text, a picture"
@@ -176,21 +182,30 @@ class Shown(widgets.VBox):
         count = self._words("capped" if capped else "all_rows", len(rows))
         plain = rows.map(_cell) if len(rows) else rows.copy()
         if pick: plain.insert(0, "#", range(1, len(rows) + 1))
-        self.children = [widgets.HTML(f"<b>{html.escape(title)}</b> ({html.escape(count)})"), _table(plain, title, pick)]
+        self.many(widgets.HTML(f"<b>{html.escape(title)}</b> ({html.escape(count)})"), _table(plain, title, self._words, pick))
 
-    def text(self, text: str, title: str = "") -> None: self.children = [widgets.HTML((f"<b>{html.escape(title)}</b>" if title else "") + preformatted(text, title))]
-    def picture(self, png: bytes, label: str) -> None: self.children = [widgets.HTML(f'<b>{html.escape(label)}</b>'), widgets.Image(value=png, format="png", width=160, layout={"object_fit": "contain"})]
-    def chart(self, drawn: str) -> None: self.children = [widgets.HTML(drawn)]
-    def many(self, *shown: widgets.Widget) -> None: self.children = shown
+    def text(self, text: str, title: str = "") -> None: self.many(widgets.HTML((f"<b>{html.escape(title)}</b>" if title else "") + preformatted(text, title)))
+    def picture(self, png: bytes, label: str) -> None: self.many(widgets.HTML(f'<b>{html.escape(label)}</b>'), widgets.Image(value=png, format="png", width=160, layout={"object_fit": "contain"}))
+    def chart(self, drawn: str) -> None: self.many(widgets.HTML(drawn))
 
-def _table(rows: pd.DataFrame, title: str, pick: widgets.IntText | None) -> widgets.Widget:
+    def many(self, *shown: widgets.Widget) -> None:
+        before, self.children = self.children, shown
+        for widget in before: widget.close() # else it would come back to no use whenever the page is loaded again, and a table brings its whole script
+
+_TABLE_TEXTS = ("search", "lengthMenu", "info", "infoEmpty", "infoFiltered", "zeroRecords", "emptyTable")
+
+def _table(rows: pd.DataFrame, title: str, words: Words, pick: widgets.IntText | None) -> widgets.Widget:
     "itables; where it is not, or where its script would come from the network, a plain table"
-    try: from itables.widget import ITable
+    try:
+        from itables.javascript import JavascriptFunction
+        from itables.widget import ITable
     except ImportError: ITable = None
     if ITable is None or "DATABRICKS_RUNTIME_VERSION" in os.environ:
         plain = rows.to_html(index=False, border=0, na_rep="", max_rows=100)
         return widgets.HTML(f'<div role="region" aria-label="{html.escape(title, quote=True)}" tabindex="0" style="max-height: 24em; overflow: auto; white-space: nowrap">{plain}</div>')
-    table = ITable(rows, scrollX=True, pageLength=10, classes="display nowrap compact", showIndex=False, maxBytes=0, select="single" if pick else False)
+    reachable = f"function () {{ Object.assign(this.api().table().container().querySelector('.dt-scroll-body'), {{tabIndex: 0, role: 'region', ariaLabel: {json.dumps(title)}}}) }}" # what scrolls, with the keyboard too
+    table = ITable(rows, scrollX=True, drawCallback=JavascriptFunction(reachable), pageLength=10, classes="display nowrap compact", showIndex=False, maxBytes=0, select="single" if pick else False,
+                   language={name: words(f"table_{name}") for name in _TABLE_TEXTS})
     def picked(change: dict) -> None:
         if change["new"]: pick.value = change["new"][0] + 1
     if pick: table.observe(picked, names="selected_rows")
@@ -219,7 +234,7 @@ def _svg(title: str, height: float, paint: Callable[[Any], str]) -> str: # `pain
         axes = figure.subplots()
         axes.set_title(title, fontsize=10)
         label = f"{title}: {paint(axes)}"
-        figure.savefig(out := io.StringIO(), format="svg", transparent=True, metadata={"Date": None})
+        figure.savefig(out := io.StringIO(), format="svg", transparent=True, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
     drawn = out.getvalue()
     drawn = drawn[drawn.index("<svg"):].replace(_INK, "currentColor")
     return f'<figure role="img" aria-label="{html.escape(label, quote=True)}" style="margin: 0; max-width: 640px">{drawn}</figure>'
@@ -238,6 +253,7 @@ def line(title: str, xs: Sequence[float], ys: Sequence[float], x_label: str) -> 
     def paint(axes) -> str:
         axes.plot(xs, ys, color="#2a7f4f", linewidth=2)
         axes.set_xlabel(x_label)
+        axes.set_xlim(left=0)
         axes.set_ylim(bottom=0)
         return f"{ys[-1]:,.0f}" if len(ys) else "-"
     return _svg(title, 2.4, paint)

@@ -16,6 +16,7 @@ from playwright.sync_api import Locator, Page, expect
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 PATIENCE = 300_000  # milliseconds for what waits for Spark, Kafka or a kernel
 TOKEN = "panels"
+PANEL = ".widget-vbox:has(> .widget-html h2)"
 expect.set_options(timeout=60_000)
 
 
@@ -52,6 +53,7 @@ def jupyterlab(home, kafka_port, registry_port, port):
 _PLAIN = """(panel, home) => {
   const texts = document.createTreeWalker(panel, NodeFilter.SHOW_TEXT)
   while (texts.nextNode()) texts.currentNode.data = texts.currentNode.data.replaceAll(home, "farmia")
+  document.activeElement.blur()
 }"""
 
 
@@ -60,23 +62,28 @@ class Window:
     def __init__(self, page: Page, home: Path):
         self.page, self.home, self.errors, self.strangers = page, home, [], []
         page.set_default_timeout(PATIENCE)
-        page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
+        page.on("console", lambda m: self.errors.append(f"{m.location['url']}: {m.text}") if m.type == "error" else None)
         page.on("pageerror", lambda e: self.errors.append(str(e)))
         page.route(lambda url: not re.match(r"(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:", url), lambda route: (self.strangers.append(route.request.url), route.abort()))
 
-    def open(self, base: str, notebook: str, theme: str = "JupyterLab Light") -> None:
+    def open(self, base: str, notebook: str) -> None:
         "A notebook in JupyterLab"
-        request = urllib.request.Request(f"{base}/lab/api/settings/@jupyterlab/apputils-extension:themes?token={TOKEN}", json.dumps({"raw": json.dumps({"theme": theme})}).encode(), method="PUT")
-        urllib.request.urlopen(request, timeout=30)
         self.page.goto(f"{base}/lab/tree/{notebook}?reset&token={TOKEN}")
         self.page.locator(".jp-Notebook .jp-Cell").first.wait_for()
         expect(self.page.locator(".jp-Toolbar-kernelName")).to_contain_text("Python 3", timeout=PATIENCE)
         expect(self.page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=PATIENCE)
 
+    def choose(self, *menu: str) -> None:
+        "An entry of a menu, or of a menu in a menu"
+        for entry in menu: self.page.locator(".lm-MenuBar-itemLabel, .lm-Menu-itemLabel").and_(self.page.get_by_text(entry, exact=True)).click(timeout=30_000)
+
+    def dark(self) -> None:
+        self.choose("Settings", "Theme", "JupyterLab Dark")
+        self.page.locator("body[data-jp-theme-light=false]").wait_for(state="attached")
+
     def run_all(self) -> Locator:
         "Run all cells; gives the panel"
-        self.page.get_by_role("menuitem", name="Run", exact=True).click()
-        self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        self.choose("Run", "Run All Cells")
         return self.panel()
 
     def run(self, code: str) -> Locator:
@@ -95,7 +102,7 @@ class Window:
         self._panels().first.wait_for()
         return self._panels().first
 
-    def _panels(self) -> Locator: return self.page.locator(".widget-vbox:has(> .widget-html h2)")
+    def _panels(self) -> Locator: return self.page.locator(PANEL)
 
     def save(self) -> None:
         self.page.locator(".jp-Notebook .jp-Cell").last.click()
@@ -108,13 +115,14 @@ class Window:
         if not (folder := os.environ.get("MOTOR_INGESTA_SCREENSHOTS")): return
         Path(folder).mkdir(parents=True, exist_ok=True)
         panel.evaluate(_PLAIN, str(self.home))  # the same picture on every machine
+        self.page.mouse.move(0, 0)
         panel.screenshot(path=Path(folder, f"panel_{name}.png"), animations="disabled")
 
-    def check(self, panel_selector: str = ".widget-vbox:has(> .widget-html h2)") -> None:
+    def check(self, around: str = "(?!)") -> None: # `around`: what the page around the panel asks for or complains of, with or without it
         "Nothing in the console, nothing from elsewhere, and nothing that keeps a person out of the panel"
-        assert self.strangers == []
-        assert self.errors == []
-        found = Axe().run(self.page, context=panel_selector)
+        assert [url for url in self.strangers if not re.search(around, url)] == []
+        assert [text for text in self.errors if not re.search(around, text)] == []
+        found = Axe().run(self.page, context=PANEL)
         serious = [f"{v['id']} ({v['impact']}): {v['nodes'][0]['html'][:300]}" for v in found.response["violations"] if v["impact"] in ("serious", "critical")]
         assert serious == [], "\n".join(serious)
 

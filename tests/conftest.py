@@ -4,22 +4,19 @@ import sys
 from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 REPOSITORY = Path(__file__).parents[1]
-
-UNSEEN = {  # part of a test's name → why it may fail for now: written, or changed with others, and not seen to pass since. They run; empty this table, do not add to it
-    "test_panels.py::test_motor_de_ingesta": "axe in the dark theme: the scrolling part of a table is not reachable with the keyboard",
-    "test_panels.py::test_voila": "its run did not begin; the choice may have been undone too late",
-    "test_chaos.py": "the harness now compacts and moves the clock; has not run on this engine",
-}
+pytest.register_assert_rewrite("browser")  # its assertions say what they found, too
 
 
-@pytest.hookimpl(tryfirst=True) # before pytest-xdist looks at the groups
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if item.path.name != "test_notebooks.py": item.add_marker(pytest.mark.xdist_group(item.path.stem))
-        for name, why in UNSEEN.items():
-            if name in item.nodeid: item.add_marker(pytest.mark.xfail(reason=why, strict=False))
+
+class ByFile(LoadScopeScheduling):
+    "The tests of a file in one process, for they share sessions and services; notebooks, which are processes of their own, where there is room"
+    def _split_scope(self, nodeid: str) -> str: return nodeid if "test_notebooks" in nodeid else nodeid.split("::")[0]
+
+
+def pytest_xdist_make_scheduler(config, log): return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")
