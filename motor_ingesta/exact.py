@@ -227,7 +227,7 @@ def make_table(uri: str, schema: pa.Schema, partition_by: list[str]) -> None:
     from deltalake import DeltaTable
     DeltaTable.create(uri, schema, mode="ignore", partition_by=partition_by)
 
-def append_batches(uri: str, # a Delta table
+def append_batches(uri: str, # a Delta table that is there
                    schema: pa.Schema,
                    batches: Iterator[pa.RecordBatch], # the commit is made when they end
                    partition_by: list[str],
@@ -237,14 +237,20 @@ def append_batches(uri: str, # a Delta table
                   ) -> None:
     "Append in one commit"
     from deltalake import DeltaTable, write_deltalake
-    if DeltaTable.is_deltatable(uri): # delta-rs would cast what does not fit
-        have = {field.name: field.type for field in pa.schema(DeltaTable(uri).schema())}
-        if other := [field.name for field in schema if have.get(field.name, field.type) != field.type]: raise TypeError(f"the table has other types for {', '.join(other)}")
-    write_deltalake(uri, pa.RecordBatchReader.from_batches(schema, batches), mode="append", schema_mode="merge", partition_by=partition_by, commit_properties=_commit(writers, batch, said))
+    table = DeltaTable(uri)
+    have = {field.name: field.type for field in pa.schema(table.schema())} # delta-rs would cast what does not fit
+    if other := [field.name for field in schema if have.get(field.name, field.type) != field.type]: raise TypeError(f"the table has other types for {', '.join(other)}")
+    write_deltalake(table, pa.RecordBatchReader.from_batches(schema, batches), mode="append", schema_mode="merge", partition_by=partition_by, commit_properties=_commit(writers, batch, said))
+    _checkpoint(uri)
 
 def _commit(writers: list[str], batch: int, said: dict):
     from deltalake import CommitProperties, Transaction
     return CommitProperties(custom_metadata={"userMetadata": json.dumps({"writer": writers[0], "batch": batch, **said})}, app_transactions=[Transaction(writer, batch) for writer in writers])
+
+def _checkpoint(uri: str) -> None:
+    "Every tenth commit gets one, as Spark makes them, for readers and the upkeep go on from there; delta-rs would make every hundredth"
+    from deltalake import DeltaTable
+    if (table := DeltaTable(uri)).version() % 10 == 0: table.create_checkpoint()
 
 def append_rows(uri: str, # a Delta table, made if there is none
                 types: dict[str, str], # its columns
@@ -254,3 +260,4 @@ def append_rows(uri: str, # a Delta table, made if there is none
     from deltalake import write_deltalake
     schema = pa.schema([(name, _arrow_type(kind)) for name, kind in types.items()])
     write_deltalake(uri, pa.Table.from_pylist([dict(zip(types, row)) for row in rows], schema), mode="append", schema_mode="merge")
+    _checkpoint(uri)
