@@ -25,7 +25,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from . import __version__
-from .errors import MotorIngestaError
+from .errors import MotorIngestaError, WrongCall
 
 # %% auto #0
 __all__ = ['app', 'generate', 'services', 'Home', 'AsJson', 'CatalogFile', 'Seed', 'Start', 'Late', 'Duplicate', 'Corrupt',
@@ -55,7 +55,7 @@ def main() -> None:
     try: app(prog_name="motor-ingesta")
     except MotorIngestaError as e:
         print(f"{type(e).__name__}: {e}", file=sys.stderr)
-        sys.exit(2 if isinstance(e, (CatalogError, UnknownDataset, UnresolvedReference)) else 1)
+        sys.exit(2 if isinstance(e, (CatalogError, UnknownDataset, UnresolvedReference, WrongCall)) else 1)
 
 # %% ../nbs/70_cli.ipynb #c9258818
 @contextmanager

@@ -15,7 +15,7 @@ from functools import cache
 
 import numpy as np
 
-from .errors import MotorIngestaError
+from .errors import WrongCall
 
 # %% auto #0
 __all__ = ['EPOCH', 'FARMS', 'FIELDS', 'DEVICES', 'CUSTOMERS', 'PRODUCTS', 'SUPPLIERS', 'WAREHOUSES', 'STATIONS', 'KINDS',
@@ -157,7 +157,7 @@ SOURCES = {
 
 def source(dataset: str) -> Source:
     "The source of a dataset; an error names those there are"
-    if dataset not in SOURCES: raise MotorIngestaError(f"the simulator does not know {dataset}", fix=f"it makes {', '.join(SOURCES)}")
+    if dataset not in SOURCES: raise WrongCall(f"the simulator does not know {dataset}", fix=f"it makes {', '.join(SOURCES)}")
     return SOURCES[dataset]
 
 # %% ../nbs/14_farmia.ipynb #cdc8932e
@@ -173,7 +173,7 @@ class Trouble:
 
     def __post_init__(self):
         for f in fields(self)[:-1]:
-            if not 0 <= getattr(self, f.name) <= 1: raise MotorIngestaError(f"the rate of {f.name} is {getattr(self, f.name)}", fix="give a share of the rows, from 0 to 1")
+            if not 0 <= getattr(self, f.name) <= 1: raise WrongCall(f"the rate of {f.name} is {getattr(self, f.name)}", fix="give a share of the rows, from 0 to 1")
 
 @dataclass(frozen=True)
 class Rows:

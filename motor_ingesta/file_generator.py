@@ -17,7 +17,7 @@ from itertools import chain, count
 
 import numpy as np
 
-from .errors import MotorIngestaError
+from .errors import WrongCall
 from .farmia import Rows, Trouble, day_of, rows, source
 from .lake import Lake, landing_day, list_files, read_bytes, write_bytes
 from .pace import paced
@@ -212,7 +212,7 @@ def rows_in_file(dataset: str, wanted: int) -> int:
     return 1 if source(dataset).format == "png" else wanted
 
 def _form(dataset: str) -> _Form:
-    if source(dataset).topics: raise MotorIngestaError(f"{dataset} comes as events, not as files", fix=f"motor-ingesta generate events {dataset}")
+    if source(dataset).topics: raise WrongCall(f"{dataset} comes as events, not as files", fix=f"motor-ingesta generate events {dataset}")
     return _FORMS[source(dataset).format]
 
 def _take_out(made: Rows, kind: str) -> list[int]:

@@ -17,7 +17,7 @@ from itertools import islice, repeat
 import numpy as np
 
 from .catalog import Connections
-from .errors import MotorIngestaError
+from .errors import MotorIngestaError, WrongCall
 from .farmia import Rows, Trouble, rows, source
 from .file_generator import Manifest, json_texts, write_manifest
 from .lake import Lake
@@ -74,7 +74,7 @@ def generate_events(connections: Connections, # Kafka and the registry, local or
                     stop: threading.Event | None = None, # set it to end after the portion at hand
                    ) -> Manifest:
     "Produce events of a dataset, making its topics and registering its schemas"
-    if not (topics := source(dataset).topics): raise MotorIngestaError(f"{dataset} comes as files, not as events", fix=f"motor-ingesta generate files {dataset}")
+    if not (topics := source(dataset).topics): raise WrongCall(f"{dataset} comes as files, not as events", fix=f"motor-ingesta generate files {dataset}")
     began, stop, manifest = time.monotonic(), stop or threading.Event(), Manifest(dataset, seed, start)
     portions = paced(count, rate, profile, stop, portion=10_000)
     config = connections.kafka.client_config()

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from .errors import MotorIngestaError
+from .errors import WrongCall
 
 # %% auto #0
 __all__ = ['PROFILES', 'paced']
@@ -31,7 +31,7 @@ def paced(count: int, # how many in all
           portion: int, # how many at once when there is no rate
          ) -> Iterator[int]:
     "How many to make next, in time"
-    if profile not in PROFILES: raise MotorIngestaError(f"there is no profile {profile}", fix=f"choose one of {', '.join(PROFILES)}")
+    if profile not in PROFILES: raise WrongCall(f"there is no profile {profile}", fix=f"choose one of {', '.join(PROFILES)}")
     if rate is None: return (min(portion, count - done) for done in range(0, count, portion))
     return _in_time(count, rate, PROFILES[profile], stop)
 
