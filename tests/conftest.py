@@ -10,7 +10,6 @@ REPOSITORY = Path(__file__).parents[1]
 pytest.register_assert_rewrite("browser")  # its assertions say what they found, too
 
 
-
 class ByFile(LoadScopeScheduling):
     "The tests of a file in one process, for they share sessions and services; notebooks, which are processes of their own, where there is room"
     def _split_scope(self, nodeid: str) -> str: return nodeid if "test_notebooks" in nodeid else nodeid.split("::")[0]
