@@ -210,7 +210,7 @@ def endpoints(tmp_path_factory):
 
 
 @pytest.mark.parametrize("kind", (*FILES, *EVENTS))
-def test_rows_in_rows_out(spark, endpoints, tmp_path, kind): assert check(spark, tmp_path, kind, 3, endpoints)["examples"] >= 3
+def test_rows_in_rows_out(spark, endpoints, tmp_path, kind): assert check(spark, tmp_path, kind, 5, endpoints)["examples"] >= 5
 
 
 def main(examples: int, number: int, kinds: list[str]) -> dict:
