@@ -241,23 +241,22 @@ def append_batches(uri: str, # a Delta table that is there
     have = {field.name: field.type for field in pa.schema(table.schema())} # delta-rs would cast what does not fit
     if other := [field.name for field in schema if have.get(field.name, field.type) != field.type]: raise TypeError(f"the table has other types for {', '.join(other)}")
     write_deltalake(table, pa.RecordBatchReader.from_batches(schema, batches), mode="append", schema_mode="merge", partition_by=partition_by, commit_properties=_commit(writers, batch, said))
-    _checkpoint(uri)
+    _checkpoint(table)
 
 def _commit(writers: list[str], batch: int, said: dict):
     from deltalake import CommitProperties, Transaction
     return CommitProperties(custom_metadata={"userMetadata": json.dumps({"writer": writers[0], "batch": batch, **said})}, app_transactions=[Transaction(writer, batch) for writer in writers])
 
-def _checkpoint(uri: str) -> None:
+def _checkpoint(table) -> None: # a `DeltaTable` just written to
     "Every tenth commit gets one, as Spark makes them, for readers and the upkeep go on from there; delta-rs would make every hundredth"
-    from deltalake import DeltaTable
-    if (table := DeltaTable(uri)).version() % 10 == 0: table.create_checkpoint()
+    if table.version() % 10 == 0: table.create_checkpoint()
 
 def append_rows(uri: str, # a Delta table, made if there is none
                 types: dict[str, str], # its columns
                 rows: list[tuple],
                ) -> None:
     "Append a few rows"
-    from deltalake import write_deltalake
+    from deltalake import DeltaTable, write_deltalake
     schema = pa.schema([(name, _arrow_type(kind)) for name, kind in types.items()])
     write_deltalake(uri, pa.Table.from_pylist([dict(zip(types, row)) for row in rows], schema), mode="append", schema_mode="merge")
-    _checkpoint(uri)
+    _checkpoint(DeltaTable(uri))

@@ -8,7 +8,6 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from motor_ingesta.catalog import Dataset, FilesSource, farmia_catalog
-from motor_ingesta.farmia import rows
 from motor_ingesta.file_generator import generate_files
 from motor_ingesta.lake import Lake
 

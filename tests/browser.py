@@ -1,5 +1,4 @@
 "JupyterLab and Voilà in a real browser, as a person uses them"
-import json
 import os
 import re
 import signal
