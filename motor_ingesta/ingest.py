@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
+import math
 import os
 import posixpath
 import re
@@ -180,6 +181,8 @@ class FileIntake:
         self._arrivals.remember(at, self._grown)
 
 # %% ../nbs/51_ingest.ipynb #81ba8847
+_RECORDS_A_FILE = 10_000 # fewer are one task and one file of bronze, however many partitions they came from
+
 class TopicIntake:
     "New records of Kafka topics"
     def __init__(self, spark: SparkSession, lake: Lake, dataset: Dataset, connections: Connections, secrets: dict):
@@ -244,7 +247,7 @@ class TopicIntake:
         return AvroReader(self.schema.types, {i: self._writer(i) for i in ids}, **reader_hints(self._source.value.reader_schema), unsettled=self._unsettled)
 
     def _decoded(self, batch: Batch, ids: list[int], changes: Changes | None = None) -> DataFrame:
-        records = read_records(self._spark, self._kafka, batch.offsets, self._source.options, **self._secrets)
+        records = read_records(self._spark, self._kafka, batch.offsets, self._source.options, **self._secrets).coalesce(math.ceil(batch.records / _RECORDS_A_FILE) or 1)
         keys = key_writers(self._registry, batch.offsets) if self._source.key.format == "avro" else None
         return decode(records, self._source, self.schema.types, self.reader(ids), keys, changes or self.schema.changes)
 

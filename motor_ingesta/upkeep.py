@@ -28,6 +28,7 @@ _SETTINGS = {"spark.databricks.delta.optimize.minFileSize": str(_SMALL), "spark.
 class _State:
     "What an upkeep remembers for the next one"
     version: int = -1 # of the table, up to which the commits are counted
+    checkpoint: int = -1 # the log's newest one, when they were counted
     small: dict[str, int] = field(default_factory=dict) # partition as JSON → small files in it
     compacted_at: float = 0.0 # seconds since 1970: the first compaction after a vacuum
     looked_at: float = 0.0
@@ -43,7 +44,7 @@ def upkeep(spark: SparkSession,
     said, now, newest = read_bytes(memory), time.time(), newest_checkpoint(uri)
     state = _State(**json.loads(said)) if said else _State()
     if state.version > newest + 100: state = _State() # the table was made anew
-    if newest - state.version < _EVERY or 0 <= now - state.looked_at < at_least: return []
+    if newest - state.checkpoint < _EVERY or 0 <= now - state.looked_at < at_least: return []
     touched, version = Counter(), state.version
     for version, lines in commits_after(uri, version):
         added = [json.loads(line)["add"] for line in lines if line.startswith(b'{"add"')]
@@ -55,7 +56,7 @@ def upkeep(spark: SparkSession,
     left = {partition: files for partition, files in small.items() if partition not in due and partition in touched}
     compacted_at = state.compacted_at or (now if due else 0.0)
     if compacted_at and now - compacted_at > _DAY: _vacuum(spark, uri); compacted_at = 0.0
-    write_bytes(memory, json.dumps(asdict(_State(version, left, compacted_at, now))).encode())
+    write_bytes(memory, json.dumps(asdict(_State(version, newest, left, compacted_at, now))).encode())
     return due
 
 def _compact(spark: SparkSession, uri: str, partitions: list[str]) -> None:
