@@ -147,9 +147,9 @@ class _Memory:
 
     def write(self, name: str, content: dict) -> None: write_bytes(f"{self._uri}/{name}.json", json.dumps(content).encode())
 
-def _looked_until(checkpoint: Checkpoint, newest: float) -> float:
-    "Rows to come are not older than the last batch, but may be older than a replay: a clock may have gone back since"
-    return min(newest, checkpoint.not_before(dt.datetime.fromtimestamp(0, dt.timezone.utc)).timestamp())
+def _last_batch_at(checkpoint: Checkpoint) -> float: # seconds since 1970
+    "Rows to come are not older than the last batch, but may be older than a replay, or than what a killed process wrote: a clock may have gone back since"
+    return checkpoint.not_before(dt.datetime.fromtimestamp(0, dt.timezone.utc)).timestamp()
 
 def _rows_since(spark: SparkSession, lake: Lake, dataset: str, since: float, origin: list[str]) -> tuple[DataFrame, DataFrame] | None: # (bronze, quarantine)
     "Rows taken at or after a time (seconds since 1970), by where they came from; None if there are no tables"
@@ -178,7 +178,7 @@ def audit_files(spark: SparkSession, lake: Lake, dataset: Dataset,
     since = state.get("at", 0.0)
     tables = _rows_since(spark, lake, dataset.name, since, ["_source_file", "_source_size"])
     tables_say = _found_files(tables) if tables else {}
-    newest = _looked_until(checkpoint, max((f.at for f in tables_say.values()), default=since))
+    newest = min(_last_batch_at(checkpoint), max((f.at for f in tables_say.values()), default=since))
     if dataset.source.after_ingest.action != "delete" and (gone := sorted(set(tables_say) - set(there))):
         audit.notes.append(f"{len(gone):,} ingested files are not in landing any more and cannot be checked, such as {gone[0]}")
 
@@ -247,38 +247,45 @@ def audit_topics(spark: SparkSession, lake: Lake, dataset: Dataset, connections:
     checkpoint = Checkpoint(lake.checkpoint(dataset.name), dataset=dataset.name)
     low, high = partition_edges(connections.kafka, dataset.source, **secrets)
     state = {} if everything else memory.read("state")
-    since, done, starts, positions = state.get("at", 0.0), state.get("partitions", {}), checkpoint.starts(), checkpoint.positions()
+    since, done, known = state.get("at", 0.0), state.get("partitions", {}), state.get("ahead", {})
+    starts, positions, until = checkpoint.starts(), checkpoint.positions(), _last_batch_at(checkpoint)
     tables = _rows_since(spark, lake, dataset.name, since, ["_topic", "_partition", "_offset"])
-    found, newest = {}, since
-    if tables:
-        bronze, quarantine = tables
-        every = bronze.withColumn("_replayed", F.lit(False)).unionByName(quarantine.where("_replayed_at IS NULL").withColumn("_replayed", F.lit(False)), allowMissingColumns=True)
-        edges = [(t, int(p), end) for t, ps in done.items() for p, end in ps.items()]
-        if edges: every = every.join(F.broadcast(spark.createDataFrame(edges, "_topic STRING, _partition INT, _done BIGINT")), ["_topic", "_partition"], "left")
-        else: every = every.withColumn("_done", F.lit(None).cast("bigint"))
-        is_new = F.col("_done").isNull() | (F.col("_offset") >= F.col("_done"))
-        replayed_old = {(r[0], r[1]): r[2] for r in quarantine.where("_replayed_at IS NOT NULL").groupBy("_topic", "_partition").count().collect()} if done else {}
-        counts = every.groupBy("_topic", "_partition").agg(F.count_if(is_new).alias("rows"), F.count_distinct(F.when(is_new, F.col("_offset"))).alias("offsets"), F.count_if(~is_new & (F.unix_micros("_ingested_at") > int(since * 1e6))).alias("again"),
-                                                           F.min(F.when(is_new, F.col("_offset"))).alias("first"), (F.unix_micros(F.max("_ingested_at")) / 1e6).alias("at"))
-        for r in counts.collect():
-            found[(r._topic, r._partition)] = r
-            newest = max(newest, r.at)
+    every = _known_rows(spark, tables, done, positions) if tables else None
+    found = {(r._topic, r._partition): r for r in _by_partition(every, since, until)} if tables else {}
+    replayed = {(r[0], r[1]): r[2] for r in tables[1].where("_replayed_at IS NOT NULL").groupBy("_topic", "_partition").count().collect()} if tables and done else {}
     for at in sorted(low):
         topic, partition = at
         start = done.get(topic, {}).get(str(partition), starts.get(topic, {}).get(str(partition), low[at]))
         end = positions.get(topic, {}).get(str(partition), start)
         audit.pending += max(0, high[at] - end)
         r = found.get(at)
-        rows, offsets, again = (r.rows, r.offsets, max(0, r.again - replayed_old.get(at, 0))) if r else (0, 0, 0)
+        rows, offsets, again = (r.rows, r.offsets, max(0, r.again - replayed.get(at, 0) - known.get(topic, {}).get(str(partition), 0))) if r else (0, 0, 0)
         missing = 0
         if offsets < end - start:
-            gaps = gaps_between(every.where((F.col("_topic") == topic) & (F.col("_partition") == partition) & is_new) if tables else None, start, end)
+            gaps = gaps_between(every.where((F.col("_topic") == topic) & (F.col("_partition") == partition) & F.col("_is_new")) if tables else None, start, end)
             missing, gone = records_in(connections, at, gaps, low[at], secrets)
             if gone: audit.notes.append(f"{topic}, partition {partition}: {gone} offsets below {low[at]} were removed by retention and cannot be checked")
         audit._count(f"{topic}/{partition} [{start}, {end})", offsets + missing, rows + again)
-    if not audit.differences: memory.write("state", {"at": _looked_until(checkpoint, newest), "partitions": positions})
+    ahead = {topic: {str(p): r.ahead for (t, p), r in found.items() if t == topic and r.ahead} for topic, _ in found}
+    if not audit.differences: memory.write("state", {"at": min(until, max((r.at for r in found.values()), default=since)), "partitions": positions, "ahead": ahead})
     audit.seconds = round(time.monotonic() - began, 3)
     return audit
+
+def _known_rows(spark: SparkSession, tables: tuple[DataFrame, DataFrame], done: dict, positions: dict) -> DataFrame:
+    "Rows of both tables, without those that were replayed, and whether each is of a batch that is committed, and new since the last audit"
+    from pyspark.sql import functions as F
+    rows = tables[0].unionByName(tables[1].where("_replayed_at IS NULL"), allowMissingColumns=True)
+    edges = [(topic, int(p), done.get(topic, {}).get(p), end) for topic, ends in positions.items() for p, end in ends.items()]
+    known = rows.join(F.broadcast(spark.createDataFrame(edges, "_topic STRING, _partition INT, _done BIGINT, _end BIGINT")), ["_topic", "_partition"], "left")
+    return known.withColumns({"_is_new": F.col("_done").isNull() | (F.col("_offset") >= F.col("_done")), "_is_committed": F.col("_offset") < F.col("_end")})
+
+def _by_partition(every: DataFrame, since: float, until: float) -> list:
+    "What there is of each partition. Old rows that are newer than the last audit are there again, but for those that it saw `ahead` of the last batch: a clock had gone wrong"
+    from pyspark.sql import functions as F
+    at, is_new = F.unix_micros("_ingested_at"), F.col("_is_new")
+    return every.groupBy("_topic", "_partition").agg(F.count_if(is_new).alias("rows"), F.count_distinct(F.when(is_new, F.col("_offset"))).alias("offsets"), F.count_if(~is_new & (at > int(since * 1e6))).alias("again"),
+                                                     F.count_if(F.col("_is_committed") & (at > int(until * 1e6))).alias("ahead"), (F.max(at) / 1e6).alias("at")).collect()
+
 
 # %% ../nbs/52_audit.ipynb #3a55ffd1
 def gaps_between(rows: DataFrame | None, start: int, end: int) -> list[tuple[int, int]]: # [from, to)
