@@ -27,7 +27,7 @@ class Batch:
     offsets: dict[str, dict[str, list[int]]] = field(default_factory=dict) # for Kafka: topic → partition → [from, to), every known partition
     schema_ids: list[int] = field(default_factory=list) # for Avro: the writers known when the batch was planned
     late_ids: list[int] = field(default_factory=list) # for Avro: writers of other subjects, met while the batch was first tried
-    odd: list[str] = field(default_factory=list) # paths; files that went the careful way while the others of this batch were written without Spark
+    odd: list[str] = field(default_factory=list) # paths, or topic/partition/offset: what went the careful way while the rest of this batch was written without Spark
     is_retry: bool = False # whether an earlier run began it and did not finish
 
     @property

@@ -12,6 +12,7 @@ import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import fastavro
@@ -28,18 +29,19 @@ from .schemas import element_type, struct_fields
 if TYPE_CHECKING: from pyspark.sql import SparkSession
 
 # %% auto #0
-__all__ = ['QUARANTINE', 'can_read', 'Odd', 'exact_rows', 'is_here', 'is_utc', 'in_order', 'table_schema', 'stamp_scalars',
-           'with_constants', 'make_table', 'append_batches', 'append_rows']
+__all__ = ['FILE_ORIGIN', 'arrow_type', 'can_read', 'Odd', 'avro_kind', 'exact_rows', 'is_here', 'is_utc', 'in_order',
+           'table_schema', 'quarantine_schema', 'file_origin', 'stamped', 'Exact', 'make_table', 'append_batches',
+           'append_rows']
 
 # %% ../nbs/43_exact.ipynb #6b522bb4
 _TYPES = {"STRING": pa.string(), "BOOLEAN": pa.bool_(), "TINYINT": pa.int8(), "SMALLINT": pa.int16(), "INT": pa.int32(), "BIGINT": pa.int64(), "DOUBLE": pa.float64(),
           "DATE": pa.date32(), "TIMESTAMP": pa.timestamp("us", "UTC"), "BINARY": pa.binary()}
 _IN_NO_TEXT, _AS_TEXT = {"BINARY"}, {"DATE", "TIMESTAMP"}
 
-def _arrow_type(kind: str) -> pa.DataType | None: # None for a type that is not for this way
-    if (element := element_type(kind)) is not None: return None if (inner := _arrow_type(element)) is None else pa.list_(inner)
+def arrow_type(kind: str) -> pa.DataType | None: # None for a type that is not for this way
+    if (element := element_type(kind)) is not None: return None if (inner := arrow_type(element)) is None else pa.list_(inner)
     if (fields := struct_fields(kind)) is None: return _TYPES.get(kind)
-    inner = {name: _arrow_type(field) for name, field in fields.items()}
+    inner = {name: arrow_type(field) for name, field in fields.items()}
     return None if None in inner.values() else pa.struct(list(inner.items()))
 
 def _in_text(kind: str, inside: bool = False) -> bool:
@@ -53,7 +55,7 @@ def can_read(source: FilesSource, types: dict[str, str]) -> bool:
     if source.format == "binary": return True
     if source.format not in ("json", "json_array", "csv", "parquet", "avro") or set(source.options) - ({"header"} if source.format == "csv" else set()): return False
     nested = any(kind.startswith(("ARRAY<", "STRUCT<")) for kind in types.values())
-    return all(_arrow_type(kind) is not None and (source.format in ("parquet", "avro") or _in_text(kind)) for kind in types.values()) and not (nested and source.format in ("csv", "parquet", "avro"))
+    return all(arrow_type(kind) is not None and (source.format in ("parquet", "avro") or _in_text(kind)) for kind in types.values()) and not (nested and source.format in ("csv", "parquet", "avro"))
 
 # %% ../nbs/43_exact.ipynb #e2fbfe22
 class Odd(Exception):
@@ -79,7 +81,7 @@ def _completed(read: pa.Table, types: dict[str, str], is_utc: bool = True) -> pa
     "The dataset's columns, in their order; null where the file has none"
     columns = {}
     for name, kind in types.items():
-        if name not in read.column_names: columns[name] = pa.nulls(read.num_rows, _arrow_type(kind)); continue
+        if name not in read.column_names: columns[name] = pa.nulls(read.num_rows, arrow_type(kind)); continue
         columns[name] = value = _moments(read[name], kind, is_utc) if kind in _AS_TEXT and pa.types.is_string(read.schema.field(name).type) else read[name]
         if not _is_finite(value): raise Odd(name)
     return pa.table(columns)
@@ -94,7 +96,7 @@ def _unpacked(source: FilesSource, file: LandedFile) -> bytes:
     return data
 
 def _read_json(data: bytes, types: dict[str, str]) -> pa.Table:
-    schema = pa.schema([(name, pa.string() if kind in _AS_TEXT else _arrow_type(kind)) for name, kind in types.items()])
+    schema = pa.schema([(name, pa.string() if kind in _AS_TEXT else arrow_type(kind)) for name, kind in types.items()])
     return arrow_json.read_json(pa.BufferReader(data), arrow_json.ReadOptions(use_threads=False, block_size=len(data) + 1), arrow_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error"))
 
 def _json(source: FilesSource, file: LandedFile, says: str, types: dict[str, str]) -> pa.Table:
@@ -108,7 +110,7 @@ def _json(source: FilesSource, file: LandedFile, says: str, types: dict[str, str
 def _json_array(source: FilesSource, file: LandedFile, says: str, types: dict[str, str]) -> pa.Table:
     data = _unpacked(source, file)
     if not data.startswith(b"["): raise Odd("no array")
-    schema = pa.schema([("rows", pa.list_(pa.struct([(name, pa.string() if kind in _AS_TEXT else _arrow_type(kind)) for name, kind in types.items()])))])
+    schema = pa.schema([("rows", pa.list_(pa.struct([(name, pa.string() if kind in _AS_TEXT else arrow_type(kind)) for name, kind in types.items()])))])
     whole = b'{"rows":' + data + b"}"
     read = arrow_json.read_json(pa.BufferReader(whole), arrow_json.ReadOptions(use_threads=False, block_size=len(whole) + 1), arrow_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error"))
     rows = pc.list_flatten(read["rows"])
@@ -122,7 +124,7 @@ def _csv(source: FilesSource, file: LandedFile, says: str, types: dict[str, str]
     whole, names, header = _unpacked(source, file), csv_names(source, says) if says else list(types), f"{says}\n".encode() if says else b""
     data = whole.removeprefix(header)
     if not data or len(data) + len(header) != len(whole) or any(doubt in data for doubt in _DOUBTFUL) or set(names) - set(types) or data[0] in b"\n " or (says and f"\n{says}\n".encode() in b"\n" + data): raise Odd("lines")
-    kinds = {name: pa.string() if types[name] in _AS_TEXT else _arrow_type(types[name]) for name in names}
+    kinds = {name: pa.string() if types[name] in _AS_TEXT else arrow_type(types[name]) for name in names}
     read = csv.read_csv(pa.BufferReader(data), csv.ReadOptions(use_threads=False, column_names=names, block_size=len(data) + 1), csv.ParseOptions(quote_char=False, escape_char=False),
                         csv.ConvertOptions(column_types=kinds, null_values=[""], strings_can_be_null=True, true_values=["true"], false_values=["false"]))
     if read.num_rows != data.count(b"\n") + (not data.endswith(b"\n")): raise Odd("lines")
@@ -136,12 +138,12 @@ def _parquet(source: FilesSource, file: LandedFile, says: str, types: dict[str, 
         schema = whole.schema_arrow
         if set(schema.names) - set(types) or any("legacy" in key.decode(errors="replace") for key in schema.metadata or ()): raise Odd("schema")
         for field in schema:
-            wanted = _arrow_type(types[field.name])
+            wanted = arrow_type(types[field.name])
             is_moment = pa.types.is_timestamp(field.type) and types[field.name] == "TIMESTAMP" and field.type.tz and field.type.unit in ("ms", "us")
             if field.type != wanted and not is_moment: raise Odd(field.name)
         read = whole.read(use_threads=False)
     read.validate(full=True) # strings that are not UTF-8
-    return read.cast(pa.schema([(name, _arrow_type(types[name])) for name in read.column_names]))
+    return read.cast(pa.schema([(name, arrow_type(types[name])) for name in read.column_names]))
 
 def _binary(source: FilesSource, file: LandedFile, says: str, types: dict[str, str]) -> pa.Table:
     store, path = filesystem(file.path)
@@ -151,7 +153,7 @@ def _binary(source: FilesSource, file: LandedFile, says: str, types: dict[str, s
 
 _AVRO = {"string": "STRING", "int": "INT", "long": "BIGINT", "double": "DOUBLE", "boolean": "BOOLEAN", "bytes": "BINARY", "long/timestamp-millis": "TIMESTAMP", "long/timestamp-micros": "TIMESTAMP", "int/date": "DATE"}
 
-def _avro_kind(kind) -> str | None:
+def avro_kind(kind) -> str | None:
     if isinstance(kind, list): kind = next((k for k in kind if k != "null"), None) if len(kind) == 2 and "null" in kind else None
     if isinstance(kind, dict): kind = "/".join(filter(None, (kind["type"], kind.get("logicalType")))) if set(kind) <= {"type", "logicalType"} else None
     return _AVRO.get(kind) if isinstance(kind, str) else None
@@ -162,8 +164,8 @@ def _avro(source: FilesSource, file: LandedFile, says: str, types: dict[str, str
     with store.open_input_stream(path, compression=None) as stream:
         records = fastavro.reader(stream)
         for field in records.writer_schema.get("fields") or [{"name": "", "type": ""}]:
-            if types.get(field["name"]) != _avro_kind(field["type"]) or field["name"] not in types: raise Odd(field["name"])
-        return pa.Table.from_pylist(list(records), pa.schema([(f["name"], _arrow_type(types[f["name"]])) for f in records.writer_schema["fields"]]))
+            if types.get(field["name"]) != avro_kind(field["type"]) or field["name"] not in types: raise Odd(field["name"])
+        return pa.Table.from_pylist(list(records), pa.schema([(f["name"], arrow_type(types[f["name"]])) for f in records.writer_schema["fields"]]))
 
 _READERS = {"json": _json, "json_array": _json_array, "csv": _csv, "parquet": _parquet, "avro": _avro, "binary": _binary}
 _LARGEST, _LARGEST_AVRO = 64 * 2**20, 8 * 2**20 # bytes of a file, unpacked; larger ones are for Spark to split, and of Avro, which Python reads row by row, to read quickly
@@ -203,23 +205,43 @@ def in_order(source: FilesSource, inspection: Inspection, types: dict[str, str],
             if len(reading) > (os.cpu_count() or 1): file, rows = reading.popleft(); yield file, rows.result()
         for file, rows in reading: yield file, rows.result()
 
-QUARANTINE = pa.schema([("_ingested_at", _TYPES["TIMESTAMP"]), ("_run_id", pa.string()), *zip(ORIGIN, (pa.string(), pa.int64(), _TYPES["TIMESTAMP"])), ("_reason", pa.string()), ("_detail", pa.string()), ("_raw", pa.binary()),
-                        ("_replayed_at", _TYPES["TIMESTAMP"]), ("_replayed_by", pa.string()), ("ingestion_date", pa.date32())]) # of files, as `bronze.quarantine_rows` has it
+_STAMP = [pa.field("_ingested_at", _TYPES["TIMESTAMP"]), pa.field("_run_id", pa.string())]
+_DATE = pa.field("ingestion_date", pa.date32())
+FILE_ORIGIN = [pa.field(name, kind) for name, kind in zip(ORIGIN, (pa.string(), pa.int64(), _TYPES["TIMESTAMP"]))]
 
-def table_schema(types: dict[str, str]) -> pa.Schema:
-    "A bronze table of files, as `bronze.bronze_rows` has it"
-    return pa.schema([*((name, _arrow_type(kind)) for name, kind in types.items()), *list(QUARANTINE)[:5], ("_rescued_data", pa.string()), ("ingestion_date", pa.date32())])
+def table_schema(types: dict[str, str], origin: list[pa.Field]) -> pa.Schema:
+    "A bronze table, as `bronze.bronze_rows` has it"
+    return pa.schema([*(pa.field(name, arrow_type(kind)) for name, kind in types.items()), *_STAMP, *origin, pa.field("_rescued_data", pa.string()), _DATE])
 
-def stamp_scalars(ingested_at: dt.datetime, run_id: str) -> tuple[dict[str, pa.Scalar], dict[str, pa.Scalar]]: # what comes before a row's origin, and after
-    return ({"_ingested_at": pa.scalar(ingested_at, _TYPES["TIMESTAMP"]), "_run_id": pa.scalar(run_id)}, {"_rescued_data": pa.scalar(None, pa.string()), "ingestion_date": pa.scalar(ingested_at.date())})
+def quarantine_schema(origin: list[pa.Field]) -> pa.Schema:
+    "A quarantine, as `bronze.quarantine_rows` has it"
+    faults = [("_reason", pa.string()), ("_detail", pa.string()), ("_raw", pa.binary()), ("_replayed_at", _TYPES["TIMESTAMP"]), ("_replayed_by", pa.string())]
+    return pa.schema([*_STAMP, *origin, *faults, _DATE])
 
-def with_constants(rows: pa.Table, file: LandedFile, constants: dict[str, pa.Scalar], last: dict[str, pa.Scalar]) -> pa.Table:
-    "Add what is the same for each row of a file"
-    origin = dict(zip(ORIGIN, (pa.scalar(source_path(file)), pa.scalar(file.size), pa.scalar(file.modified_ns // 10**6 * 1000, pa.int64()).cast(pa.timestamp("us", "UTC")))))
-    for name, value in (constants | origin | last).items(): rows = rows.append_column(name, pa.repeat(value, rows.num_rows))
+def file_origin(file: LandedFile) -> dict[str, pa.Scalar]:
+    modified = pa.scalar(file.modified_ns // 10**6 * 1000, pa.int64()).cast(_TYPES["TIMESTAMP"])
+    return dict(zip(ORIGIN, (pa.scalar(source_path(file)), pa.scalar(file.size), modified)))
+
+def stamped(rows: pa.Table, # the dataset's columns
+            origin: dict[str, pa.Scalar | pa.Array], # where they came from: one value for all, or one for each
+            ingested_at: dt.datetime,
+            run_id: str,
+           ) -> pa.Table: # as `table_schema` has it
+    "Rows of bronze"
+    before = {"_ingested_at": pa.scalar(ingested_at, _TYPES["TIMESTAMP"]), "_run_id": pa.scalar(run_id)}
+    after = {"_rescued_data": pa.scalar(None, pa.string()), "ingestion_date": pa.scalar(ingested_at.date())}
+    for name, value in (before | origin | after).items(): rows = rows.append_column(name, pa.repeat(value, rows.num_rows) if isinstance(value, pa.Scalar) else value)
     return rows
 
+
 # %% ../nbs/43_exact.ipynb #6a3c5546
+@dataclass
+class Exact:
+    "What of a batch goes past Spark"
+    schema: pa.Schema # of bronze
+    quarantine: pa.Schema
+    batches: Iterator[pa.RecordBatch] # rows of bronze; when they end, the batch has on record what is left
+
 def make_table(uri: str, schema: pa.Schema, partition_by: list[str]) -> None:
     "Make a Delta table if there is none"
     from deltalake import DeltaTable
@@ -255,6 +277,6 @@ def append_rows(uri: str, # a Delta table, made if there is none
                ) -> None:
     "Append a few rows"
     from deltalake import DeltaTable, write_deltalake
-    schema = pa.schema([(name, _arrow_type(kind)) for name, kind in types.items()])
+    schema = pa.schema([(name, arrow_type(kind)) for name, kind in types.items()])
     write_deltalake(uri, pa.Table.from_pylist([dict(zip(types, row)) for row in rows], schema), mode="append", schema_mode="merge")
     _checkpoint(DeltaTable(uri))

@@ -33,8 +33,9 @@ from .bronze import Counts, Stamp, append, bronze_rows, create_table, grow_table
 from .catalog import Connections, Dataset
 from .checkpoint import Batch, Checkpoint, SchemaLog, SchemaVersion
 from .errors import MotorIngestaError
-from .exact import QUARANTINE, append_batches, can_read, in_order, is_here, is_utc, make_table, stamp_scalars, table_schema, with_constants
-from .lake import Lake, LandedFile, delete_file, exists, filesystem, is_store, list_files, move_file, read_bytes, write_bytes
+from .exact import FILE_ORIGIN, Exact, Odd, append_batches, can_read, file_origin, in_order, is_here, is_utc, make_table, quarantine_schema, stamped, table_schema
+from .exact_records import Records, exact_records, exact_writers, fetched, record_origin, spark_records
+from .lake import Lake, delete_file, exists, filesystem, is_store, list_files, move_file, read_bytes, write_bytes
 from .landing import Inspection, find_unreadable, inspect_files, is_file_fault, read_files, told_types
 from .records import SCHEMA_CHANGED, Changes, found_types
 from .registry import Registry, SchemaUnknown
@@ -129,19 +130,30 @@ class FileIntake:
         self.schema.begin(stamp, told)
         self._inspection = inspection
 
-    def exact(self) -> Iterator[tuple[LandedFile, pa.Table | None]] | None: # None if this source is not for that way
-        "The files of the batch read by Arrow; without rows those that are not exactly as declared"
+    def exact(self, batch: Batch, stamp: Stamp, counts: Counts) -> Exact | None: # None if this source is not for that way
+        "The files that are exactly as declared, read by Arrow, and counted"
         if not can_read(self._source, self.schema.types): return None
-        return in_order(self._source, self._inspection, self.schema.types, is_utc(self._spark))
+        return Exact(table_schema(self.schema.types, FILE_ORIGIN), quarantine_schema(FILE_ORIGIN), self._exact_rows(batch, stamp, counts))
 
-    def took(self, batch: Batch, paths: set[str]) -> None:
-        "These files are in bronze and need not be read any more"
+    def _exact_rows(self, batch: Batch, stamp: Stamp, counts: Counts) -> Iterator[pa.RecordBatch]:
+        taken = set()
+        for file, rows in in_order(self._source, self._inspection, self.schema.types, is_utc(self._spark)):
+            if rows is None: continue
+            taken.add(file.path)
+            counts.read += rows.num_rows; counts.written += rows.num_rows
+            yield from stamped(rows, file_origin(file), stamp.ingested_at, stamp.run_id).to_batches()
+        _note_odd(self.log, batch, [f.path for f in batch.files if f.path not in taken])
+
+    def took(self, batch: Batch) -> None:
+        "The files that are not odd are in bronze, and need not be read any more"
+        paths = {f.path for f in batch.files} - set(batch.odd)
         self._taken = batch.id, frozenset(paths)
         left = {says: [f for f in files if f.path not in paths] for says, files in self._inspection.groups.items()}
         self._inspection = replace(self._inspection, groups={says: files for says, files in left.items() if files})
 
-    @property
-    def is_through(self) -> bool: return not self._inspection.groups and not self._inspection.unreadable
+    def rows_taken(self, bronze: str, batch: Batch) -> int: return rows_from(self._spark, bronze, set(self._taken_of(batch)))
+
+    def is_through(self, batch: Batch) -> bool: return not self._inspection.groups and not self._inspection.unreadable
 
     def _taken_of(self, batch: Batch) -> frozenset[str]: return self._taken[1] if self._taken[0] == batch.id else frozenset()
 
@@ -182,6 +194,7 @@ class FileIntake:
 
 # %% ../nbs/51_ingest.ipynb #81ba8847
 _RECORDS_A_FILE = 10_000 # fewer are one task and one file of bronze, however many partitions they came from
+_MOST_ODD = 10_000 # records of a batch; with more of them Spark takes it all
 
 class TopicIntake:
     "New records of Kafka topics"
@@ -193,6 +206,7 @@ class TopicIntake:
         self.pending, self.warnings = 0, []
         self._unsettled: frozenset[int] = frozenset()
         self._writers: dict[int, tuple[str, dict[str, str]]] = {} # schema id → (schema, its columns)
+        self._taken, self._odd = -1, Records() # a batch whose records are in bronze already, but for the odd ones
 
     def look(self) -> int: # records to read
         "Ask Kafka where the partitions end"
@@ -217,6 +231,34 @@ class TopicIntake:
         fails = self.schema.changes.mode == "fail" # then a schema matters once a record has it
         self.schema.begin(stamp, {} if fails else self._told(batch.schema_ids))
         self._unsettled = frozenset(i for i in batch.schema_ids if differences(self.schema.types, self._writer(i)[1])) if fails else frozenset()
+
+    def exact(self, batch: Batch, stamp: Stamp, counts: Counts) -> Exact | None: # None if this source is not for that way
+        "The records that are exactly as declared, decoded a column at a time, and counted"
+        reader, origin = self.reader(batch.schema_ids), record_origin(self._source)
+        if not (writers := exact_writers(self._source, self.schema.types, reader)): return None
+        return Exact(table_schema(self.schema.types, origin), quarantine_schema(origin), self._exact_rows(batch, stamp, counts, writers, reader.defaults))
+
+    def _exact_rows(self, batch: Batch, stamp: Stamp, counts: Counts, writers: dict[int, dict], defaults: dict) -> Iterator[pa.RecordBatch]:
+        origin, self._odd = record_origin(self._source), Records()
+        for records in fetched(self._kafka, batch.offsets, **self._secrets):
+            found, odd = exact_records(records, origin, writers, self.schema.types, defaults)
+            self._odd.add(records.only(odd))
+            if len(self._odd.values) > _MOST_ODD: raise Odd(f"more than {_MOST_ODD:,} records are odd")
+            counts.newest = max(counts.newest, max(records.times) / 1000)
+            for rows, where in found:
+                counts.read += rows.num_rows; counts.written += rows.num_rows
+                yield from stamped(rows, where, stamp.ingested_at, stamp.run_id).to_batches()
+        _note_odd(self.log, batch, self._odd.names())
+
+    def took(self, batch: Batch) -> None:
+        "The records that are not odd are in bronze, and need not be read any more"
+        self._taken = batch.id
+
+    def rows_taken(self, bronze: str, batch: Batch) -> int:
+        ranges = " OR ".join(f"(_topic = '{topic}' AND _partition = {p} AND _offset >= {start} AND _offset < {end})" for topic, ps in batch.offsets.items() for p, (start, end) in ps.items())
+        return self._spark.read.format("delta").load(bronze).where(ranges).count()
+
+    def is_through(self, batch: Batch) -> bool: return self._taken == batch.id and not batch.odd
 
     def rows(self, batch: Batch, changes: Changes | None = None) -> DataFrame: return self._decoded(batch, batch.schema_ids, changes)
 
@@ -247,9 +289,19 @@ class TopicIntake:
         return AvroReader(self.schema.types, {i: self._writer(i) for i in ids}, **reader_hints(self._source.value.reader_schema), unsettled=self._unsettled)
 
     def _decoded(self, batch: Batch, ids: list[int], changes: Changes | None = None) -> DataFrame:
-        records = read_records(self._spark, self._kafka, batch.offsets, self._source.options, **self._secrets).coalesce(math.ceil(batch.records / _RECORDS_A_FILE) or 1)
+        records = self._records(batch)
         keys = key_writers(self._registry, batch.offsets) if self._source.key.format == "avro" else None
         return decode(records, self._source, self.schema.types, self.reader(ids), keys, changes or self.schema.changes)
+
+    def _records(self, batch: Batch) -> DataFrame:
+        if self._taken != batch.id: return read_records(self._spark, self._kafka, batch.offsets, self._source.options, **self._secrets).coalesce(math.ceil(batch.records / _RECORDS_A_FILE) or 1)
+        if self._odd.names() != batch.odd: self._odd = self._fetched_odd(batch) # an earlier run had them
+        return spark_records(self._spark, self._odd)
+
+    def _fetched_odd(self, batch: Batch) -> Records:
+        odd, found = set(batch.odd), Records()
+        for records in fetched(self._kafka, batch.offsets, **self._secrets): found.add(records.only([i for i, name in enumerate(records.names()) if name in odd]))
+        return found
 
     def _subjects(self, topics) -> list[str]: return [self._source.value.subject] if self._source.value.subject else [f"{topic}-value" for topic in topics]
 
@@ -279,7 +331,11 @@ class TopicIntake:
 # %% ../nbs/51_ingest.ipynb #3d94994c
 _LOG = logging.getLogger("motor_ingesta")
 
-def _sum(a: Counts, b: Counts) -> Counts: return Counts(**{name: value + getattr(b, name) for name, value in asdict(a).items()})
+def _sum(a: Counts, b: Counts) -> Counts: return Counts(**{name: value + getattr(b, name) for name, value in asdict(a).items()} | {"newest": max(a.newest, b.newest)})
+
+def _note_odd(log: Checkpoint, batch: Batch, odd: list[str]) -> None:
+    "Before the commit of what is not odd, which is made when its rows end"
+    if odd != batch.odd: batch.odd = odd; log.amend(batch)
 
 class Road:
     "Where one dataset's batches go"
@@ -297,8 +353,8 @@ class Road:
         stamp, writer = replace(stamp, ingested_at=intake.log.not_before(stamp.ingested_at)), intake.log.identity
         counts = self._taken_before(intake, batch)
         intake.prepare(batch, stamp)
-        if counts is None and batch.files: counts = self._take_exact(intake, batch, stamp)
-        while counts is None or not intake.is_through:
+        if counts is None: counts = self._take_exact(intake, batch, stamp)
+        while counts is None or not intake.is_through(batch):
             try:
                 rows = intake.rows(batch)
                 self._make_tables(intake, rows, stamp)
@@ -310,48 +366,37 @@ class Road:
         return counts
 
     def _taken_before(self, intake, batch: Batch) -> Counts | None: # None if nothing was
-        "What an earlier try of this batch took without Spark is in bronze, whatever became of the files since"
-        if not batch.files or not batch.is_retry or last_batch(self.bronze, f"{intake.log.identity}/exact") < batch.id: return None
-        taken = {f.path for f in batch.files if f.path not in batch.odd}
-        intake.took(batch, taken)
-        rows = rows_from(self.spark, self.bronze, taken)
+        "What an earlier try of this batch took without Spark is in bronze, whatever became of the sources since"
+        if not batch.is_retry or last_batch(self.bronze, f"{intake.log.identity}/exact") < batch.id: return None
+        intake.took(batch)
+        rows = intake.rows_taken(self.bronze, batch)
         return Counts(read=rows, written=rows)
 
-    def _take_exact(self, intake: FileIntake, batch: Batch, stamp: Stamp) -> Counts | None: # None if nothing was taken
-        "Files that are exactly as declared go to bronze without Spark, where this process may write"
-        tables, writer, sink = intake.exact(), intake.log.identity, self.dataset.sink
-        if tables is None or self._is_careful or not is_here(self.spark, self.bronze) or sink.partition_by not in ([], ["ingestion_date"]) or (sink.table_properties and not exists(f"{self.bronze}/_delta_log")): return None
+    def _take_exact(self, intake, batch: Batch, stamp: Stamp) -> Counts | None: # None if nothing was taken
+        "What is exactly as declared goes to bronze without Spark, where this process may write"
+        writer, sink, counts = intake.log.identity, self.dataset.sink, Counts()
+        if self._is_careful or not is_here(self.spark, self.bronze) or sink.partition_by not in ([], ["ingestion_date"]) or (sink.table_properties and not exists(f"{self.bronze}/_delta_log")): return None
+        if (exact := intake.exact(batch, stamp, counts)) is None: return None
         if batch.is_retry and last_batch(self.bronze, writer) >= batch.id: return None # an earlier try took all of it the careful way
-        taken: dict[str, int] = {} # path → rows
-        batches = self._exact_batches(intake, batch, stamp, tables, taken)
         try:
-            if (first := next(batches, None)) is None: return None
-            self._append_exact(intake, chain([first], batches), batch, stamp, [writer, f"{writer}/exact"])
+            if (first := next(exact.batches, None)) is None: return None
+            self._append_exact(intake, replace(exact, batches=chain([first], exact.batches)), batch, stamp, [writer, f"{writer}/exact"])
         except Exception as error: # the careful way either mends it or says it better
             if last_batch(self.bronze, f"{writer}/exact") < batch.id:
                 self._is_careful = True
                 _LOG.warning("the quick way did not do, Spark takes this run", extra={"run_id": stamp.run_id, "dataset": self.dataset.name, "why": str(error)[:500]})
                 return None
-        intake.took(batch, set(taken))
-        return Counts(read=sum(taken.values()), written=sum(taken.values()))
+        intake.took(batch)
+        return counts
 
-    def _exact_batches(self, intake: FileIntake, batch: Batch, stamp: Stamp, tables, taken: dict[str, int]) -> Iterator[pa.RecordBatch]:
-        before, after = stamp_scalars(stamp.ingested_at, stamp.run_id)
-        for file, table in tables:
-            if table is None: continue
-            taken[file.path] = table.num_rows
-            yield from with_constants(table, file, before, after).to_batches()
-        noted, batch.odd = batch.odd, [f.path for f in batch.files if f.path not in taken]
-        if batch.odd != noted: intake.log.amend(batch) # before the commit, which is made when the batches end
-
-    def _append_exact(self, intake: FileIntake, batches: Iterator[pa.RecordBatch], batch: Batch, stamp: Stamp, writers: list[str]) -> None:
-        sink, schema = self.dataset.sink, table_schema(intake.schema.types)
+    def _append_exact(self, intake, exact: Exact, batch: Batch, stamp: Stamp, writers: list[str]) -> None:
+        sink = self.dataset.sink
         if self._ready_for != intake.schema.version:
-            make_table(self.bronze, schema, sink.partition_by)
-            make_table(self.quarantine, QUARANTINE, ["ingestion_date"])
+            make_table(self.bronze, exact.schema, sink.partition_by)
+            make_table(self.quarantine, exact.quarantine, ["ingestion_date"])
             if intake.schema.version > 0: grow_table(self.spark, self.bronze, intake.schema.types)
             self._ready_for = intake.schema.version
-        append_batches(self.bronze, schema, batches, sink.partition_by, writers, batch.id, run_id=stamp.run_id)
+        append_batches(self.bronze, exact.schema, exact.batches, sink.partition_by, writers, batch.id, run_id=stamp.run_id)
 
     def _take_back(self, counts: Counts, paths: set[str]) -> Counts:
         good, bad = (take_back(self.spark, uri, paths) for uri in (self.bronze, self.quarantine))

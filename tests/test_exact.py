@@ -125,3 +125,73 @@ def test_same_rows(spark, tmp_path, kind):
         assert not [r for r in theirs if r["_reason"] or r["_rescued_data"]], (file, theirs)
         assert sorted(map(str, map(plain, rows_of(rows)))) == sorted(str(plain({n: r[n] for n in types})) for r in theirs), (file, open(file.path, "rb").read()[:400])
         assert all((r["_source_size"], r["_source_modified_at"].timestamp()) == (file.size, file.modified_ns // 10**6 / 1000) for r in theirs)
+
+
+def avro_messages(rng, schemas):
+    "(key, value, headers): most as they should be, some wrong in every way there is"
+    import io
+
+    import fastavro
+    for n in range(3000):
+        number, schema = rng.choice(list(schemas.items()))
+        record = {"id": word(rng), "n": rng.choice([None, 0, -1, 2**31 - 1]), "big": rng.randint(-2**63, 2**63 - 1), "f": rng.choice([0.25, -1e300, float("nan"), 5e-324]) if rng.random() < 0.1 else rng.random(), "ok": n % 2 == 0,
+                  "d": rng.choice([0, -719162, 20000]), "at": rng.choice([0, -1, 1_767_767_400_123]), "note": rng.choice([None, "", "ñ"])}
+        fastavro.schemaless_writer(out := io.BytesIO(), schema, {f["name"]: record[f["name"]] for f in schema["fields"]})
+        value = b"\0" + number.to_bytes(4, "big") + out.getvalue()
+        if rng.random() < 0.03: value = rng.choice([None, b"", value[:3], b"\x01" + value[1:], b"\0\x7f\0\0\x01" + value[5:], value[:-1], value + b"\0", value[:5] + b"\x04\xff\xff" + value[5:], value[:5], value[:5] + bytes(rng.randbytes(rng.randint(1, 40)))])
+        yield rng.choice([None, b"", b"key", "ñ".encode(), b"\xff\xfe"] if rng.random() < 0.02 else [b"key"]), value, rng.choice([None, [], [("trace", b"\x01\xff"), ("trace", None), ("ñ", b"")]]) if rng.random() < 0.1 else None
+
+
+def test_same_records(spark, tmp_path, monkeypatch):
+    "A topic with everything in it, transactions too: what goes past Spark, and all of it by Spark, are the same tables"
+    from confluent_kafka import Producer
+    from deltalake import DeltaTable
+
+    from motor_ingesta import ingest
+    from motor_ingesta.bronze import last_batch
+    from motor_ingesta.catalog import KafkaConnection, RegistryConnection, parse_catalog
+    from motor_ingesta.checkpoint import Checkpoint
+    from motor_ingesta.engine import MotorIngesta
+    from motor_ingesta.message_generator import make_topics
+    from motor_ingesta.registry import Registry
+    from motor_ingesta.services import Services, free_port
+    rng = random.Random("exact records")
+    fields = [{"name": "id", "type": "string"}, {"name": "n", "type": ["int", "null"]}, {"name": "big", "type": "long"}, {"name": "f", "type": "double"}, {"name": "ok", "type": "boolean"},
+              {"name": "d", "type": {"type": "int", "logicalType": "date"}}, {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}}]
+    versions = [{"type": "record", "name": "R", "fields": fields}, {"type": "record", "name": "R", "fields": [*fields, {"name": "note", "type": ["null", "string"], "default": None}]}]
+    catalog = "connections: {{kafka: {{bootstrap_servers: '{0}'}}, schema_registry: {{url: '{1}'}}}}\ndatasets:\n  - datasource: shop\n    dataset: orders\n    schema_changes: evolve\n    source: {{kind: kafka, topic: shop.orders, max_records_per_batch: 1000, value: {{format: avro}}}}\n"
+    with Services(tmp_path / "services", free_port(), free_port()) as endpoints:
+        registry = Registry(RegistryConnection(url=endpoints.schema_registry_url))
+        schemas = {registry.register("shop.orders-value", json.dumps(v)): v for v in versions}
+        config = KafkaConnection(bootstrap_servers=endpoints.bootstrap_servers).client_config()
+        make_topics(config, ("shop.orders",), 3)
+        producer = Producer(config | {"transactional.id": "shop"})
+        producer.init_transactions(30)
+        for n, (key, value, headers) in enumerate(avro_messages(rng, schemas)):
+            if n % 300 == 0:
+                if n: producer.flush(30); producer.abort_transaction(30) if n % 900 == 0 else producer.commit_transaction(30)
+                producer.begin_transaction()
+            producer.produce("shop.orders", value, key, headers=headers)
+        producer.commit_transaction(30)
+        tables = {}
+        for way in ("quick", "careful"):
+            engine = MotorIngesta(tmp_path / way, parse_catalog(catalog.format(endpoints.bootstrap_servers, endpoints.schema_registry_url)), spark=spark)
+            if way == "careful": monkeypatch.setattr(ingest, "exact_writers", lambda *a: {})
+            report = engine.run()
+            assert not report.failed, report.failed
+            bronze, quarantine = engine.lake.bronze("shop/orders"), engine.lake.quarantine("shop/orders")
+            identity = Checkpoint(engine.lake.checkpoint("shop/orders"), dataset="shop/orders").identity
+            assert (last_batch(bronze, f"{identity}/exact") >= 0) == (way == "quick")
+            tables[way] = [sorted(str(plain({n: v for n, v in row.items() if n not in ("_ingested_at", "_run_id")})) for row in as_written(DeltaTable(uri).to_pyarrow_table()).to_pylist()) for uri in (bronze, quarantine)]
+            counts = report.datasets[0]
+            assert (counts.rows_written, counts.rows_quarantined) == tuple(map(len, tables[way])), "counted as they are"
+            assert engine.audit().difference == 0
+        assert tables["quick"][0] == tables["careful"][0]
+        assert tables["quick"][1] == tables["careful"][1]
+        assert len(tables["quick"][0]) > 1500 and len(tables["quick"][1]) > 20
+
+
+def as_written(table):
+    "Moments as numbers and texts as bytes: Python has no year 0, and Spark's texts may be none"
+    raw = lambda kind: pa.int64() if pa.types.is_timestamp(kind) else pa.int32() if pa.types.is_date(kind) else pa.binary() if pa.types.is_string(kind) else kind
+    return table.cast(pa.schema([pa.field(f.name, raw(f.type)) for f in table.schema]))
