@@ -23,7 +23,7 @@ from .topics import AvroReader
 if TYPE_CHECKING: from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['exact_writers', 'Records', 'fetched', 'decoded', 'record_origin', 'exact_records', 'spark_records']
+__all__ = ['exact_writers', 'Records', 'fetched', 'decoded', 'side_by_side', 'record_origin', 'exact_records', 'spark_records']
 
 # %% ../nbs/44_exact_records.ipynb #456734d7
 def exact_writers(source: KafkaSource,
@@ -64,12 +64,14 @@ def fetched(connection: KafkaConnection,
            ) -> Iterator[Records]:
     "Exactly the records of these ranges; `Odd` if Kafka does not give them"
     ends = {(topic, int(p)): end for topic, ps in offsets.items() for p, (start, end) in ps.items() if start < end}
+    left = sum(end - offsets[topic][str(p)][0] for (topic, p), end in ends.items()) # at most: transactions leave gaps
     config = connection.client_config(**secrets) | {"group.id": "motor_ingesta-exact", "enable.auto.commit": False, "enable.auto.offset.store": False, "isolation.level": "read_committed", "enable.partition.eof": True, "auto.offset.reset": "error", "fetch.queue.backoff.ms": 20, "log_level": 0}
     consumer, heard = Consumer(config), time.monotonic()
     try:
         consumer.assign([TopicPartition(topic, p, offsets[topic][str(p)][0]) for topic, p in ends])
         while ends:
-            messages = consumer.consume(_AT_ONCE, 0.2)
+            messages = consumer.consume(max(1, min(left, _AT_ONCE)), 0.2) # it waits for as many
+            left -= len(messages)
             if messages: heard = time.monotonic()
             elif time.monotonic() - heard > _PATIENCE: raise Odd(f"Kafka gave nothing for {_PATIENCE:.0f} s")
             if records := _of(messages, ends): yield records
@@ -78,27 +80,24 @@ def fetched(connection: KafkaConnection,
 def _of(messages: list, ends: dict[tuple[str, int], int]) -> Records | None:
     "What of these messages belongs to the ranges; ranges that are read to their end are taken out of `ends`"
     from confluent_kafka import KafkaError
-    told = [m for m in messages if m.error()]
+    if told := [m for m in messages if m.error()]: messages = [m for m in messages if not m.error()]
     if wrong := [m.error() for m in told if m.error().code() != KafkaError._PARTITION_EOF]: raise Odd(wrong[0].str())
-    good = [m for m in messages if not m.error()] if told else messages
-    places, limits = [(m.topic(), m.partition()) for m in good], dict(ends)
-    found = [(m, *place, m.offset()) for m, place in zip(good, places) if m.offset() < limits.get(place, 0)]
-    last = {place: m.offset() for m, place in zip(good, places)} | {(m.topic(), m.partition()): m.offset() - 1 for m in told}
-    for place, offset in last.items():
+    topics, partitions, offsets = [m.topic() for m in messages], [m.partition() for m in messages], [m.offset() for m in messages]
+    limits = dict(ends)
+    for place, offset in (dict(zip(zip(topics, partitions), offsets)) | {(m.topic(), m.partition()): m.offset() - 1 for m in told}).items():
         if place in ends and offset >= ends[place] - 1: del ends[place]
-    if not found: return None
-    mine, topics, partitions, offsets = zip(*found)
-    times = [m.timestamp() for m in mine]
-    if any(kind == 0 for kind, _ in times): raise Odd("records without a time")
-    return Records(list(topics), list(partitions), list(offsets), [at for _, at in times], [m.key() for m in mine], [m.headers() or None for m in mine], [m.value() for m in mine])
+    if len(limits) > len(ends): # then some may be beyond
+        mine = [i for i, (*place, offset) in enumerate(zip(topics, partitions, offsets)) if offset < limits.get(tuple(place), 0)]
+        messages, topics, partitions, offsets = ([column[i] for i in mine] for column in (messages, topics, partitions, offsets))
+    times = [m.timestamp()[1] for m in messages]
+    if times and min(times) < 0: raise Odd("records without a time")
+    return Records(topics, partitions, offsets, times, [m.key() for m in messages], [m.headers() or None for m in messages], [m.value() for m in messages]) if messages else None
 
 # %% ../nbs/44_exact_records.ipynb #29a5f3bc
 class _Bodies:
     "Many messages, and a place in each; what is read of those that are not `on` stays 0"
-    def __init__(self, bodies: list[bytes]):
-        sizes = np.fromiter(map(len, bodies), np.int64, len(bodies))
-        self._bytes, self._ends = np.frombuffer(b"".join(bodies) + bytes(8), np.uint8), np.cumsum(sizes)
-        self._at, self.good = self._ends - sizes, np.ones(len(bodies), bool)
+    def __init__(self, content: np.ndarray, starts: np.ndarray, ends: np.ndarray): # bytes; where each message begins, and where it ends
+        self._bytes, self._at, self._ends, self.good = content, starts, ends, np.ones(len(starts), bool)
 
     def _move(self, on: np.ndarray, size: np.ndarray | int) -> np.ndarray: # where they were
         before, after = self._at, self._at + np.where(on, size, 0)
@@ -159,7 +158,7 @@ def _column(bodies: _Bodies, schema) -> tuple[pa.Array, np.ndarray]: # (values, 
 
 _NUMPY = {"BOOLEAN": bool, "INT": np.int32, "DATE": np.int32}
 
-def _are_texts(values: pa.Array) -> np.ndarray:
+def _are_texts(values: pa.Array) -> np.ndarray: # of booleans
     try: values.validate(full=True)
     except pa.ArrowInvalid: return np.array([_is_text(value) for value in values.cast(pa.binary()).to_pylist()])
     return np.ones(len(values), bool)
@@ -169,20 +168,24 @@ def _is_text(value: bytes | None) -> bool:
     except UnicodeDecodeError: return False
 
 # %% ../nbs/44_exact_records.ipynb #a788c059
-def decoded(bodies: list[bytes],
+def decoded(bodies: _Bodies,
             schema: dict, # the writer's
             types: dict[str, str], # the dataset's columns
             defaults: dict, # column → what it is where the writer has none
-           ) -> tuple[pa.Table, list[int]]: # (rows, the places of the bodies they are of); the other bodies are odd
+           ) -> tuple[pa.Table, np.ndarray]: # (rows, which of the bodies they are of); the other bodies are odd
     "The rows of bodies that are exactly of this schema"
-    all_of, good, found = _Bodies(bodies), np.ones(len(bodies), bool), {}
+    count, good, found = len(bodies.good), np.ones(len(bodies.good), bool), {}
     for field in schema["fields"]:
-        found[field["name"]], fine = _column(all_of, field["type"])
+        found[field["name"]], fine = _column(bodies, field["type"])
         good &= fine
-    good &= all_of.all_read()
-    columns = {name: found.get(name, pa.repeat(pa.scalar(defaults.get(name), arrow_type(kind)), len(bodies))) for name, kind in types.items()}
+    good &= bodies.all_read()
+    columns = {name: found.get(name, pa.repeat(pa.scalar(defaults.get(name), arrow_type(kind)), count)) for name, kind in types.items()}
     rows = pa.table(columns)
-    return (rows if good.all() else rows.filter(pa.array(good))), np.flatnonzero(good).tolist()
+    return (rows if good.all() else rows.filter(pa.array(good))), good
+
+def side_by_side(values: list[bytes | None]) -> tuple[np.ndarray, np.ndarray, np.ndarray]: # (bytes, where each begins, where each ends)
+    sizes = np.fromiter((len(value or b"") for value in values), np.int64, len(values))
+    return np.frombuffer(b"".join(value or b"" for value in values) + bytes(8), np.uint8), np.cumsum(sizes) - sizes, np.cumsum(sizes)
 
 # %% ../nbs/44_exact_records.ipynb #d4eb1b0a
 _HEADERS = pa.list_(pa.struct([("key", pa.string()), ("value", pa.binary())]))
@@ -193,37 +196,35 @@ def record_origin(source: KafkaSource) -> list[pa.Field]:
     return [pa.field(name, kind) for name, kind in (("_topic", pa.string()), ("_partition", pa.int32()), ("_offset", pa.int64()), ("_timestamp", arrow_type("TIMESTAMP")), ("_key", key), ("_headers", _HEADERS), ("_schema_id", pa.int32()))]
 
 def exact_records(records: Records,
-                  origin: list[pa.Field],
+                  origin: list[pa.Field], # from `record_origin`
                   writers: dict[int, dict], # from `exact_writers`
                   types: dict[str, str], # the dataset's columns
-                  defaults: dict,
-                 ) -> tuple[list[tuple[pa.Table, dict[str, pa.Array]]], list[int]]: # ((columns, origin) by schema, places of odd records)
+                  defaults: dict, # column → what it is where a writer has none
+                 ) -> tuple[list[tuple[pa.Table, pa.Table]], list[int]]: # ((columns, origin) of each writer, places of odd records)
     "The records that are exactly as declared"
-    by_id: dict[bytes, list[int]] = {}
-    for i, value in enumerate(records.values):
-        if value is not None and len(value) >= 5 and value[0] == 0: by_id.setdefault(value[1:5], []).append(i)
-    found, taken = [], set()
-    for head, places in by_id.items():
-        if (number := int.from_bytes(head, "big", signed=True)) not in writers: continue
-        places = _with_text_keys(records, places, origin)
-        rows, good = decoded([records.values[i][5:] for i in places], writers[number], types, defaults)
-        places = [places[i] for i in good]
-        if places: found.append((rows, _origin(records.only(places), origin, number))); taken.update(places)
-    return found, [i for i in range(len(records.values)) if i not in taken]
+    content, starts, ends = side_by_side(records.values)
+    heads = content[np.minimum(starts[:, None] + np.arange(5), len(content) - 1)]
+    ids = np.ascontiguousarray(heads[:, 1:]).view(">i4").ravel()
+    where, is_left, found = _origin(records, origin, ids), np.ones(len(ids), bool), []
+    is_usual = (ends - starts >= 5) & (heads[:, 0] == 0) & _are_texts(where["_key"])
+    for number in set(np.unique(ids[is_usual]).tolist()) & set(writers):
+        places = np.flatnonzero(is_usual & (ids == number))
+        rows, good = decoded(_Bodies(content, starts[places] + 5, ends[places]), writers[number], types, defaults)
+        is_left[places := places[good]] = False
+        if len(places): found.append((rows, pa.table(where.take(pa.array(places)))))
+    return found, np.flatnonzero(is_left).tolist()
 
-def _with_text_keys(records: Records, places: list[int], origin: list[pa.Field]) -> list[int]:
-    if origin[4].type == pa.binary(): return places
-    try: pa.array([records.keys[i] for i in places], pa.binary()).cast(pa.string()); return places
-    except pa.ArrowInvalid: return [i for i in places if _is_text(records.keys[i])]
+def _origin(records: Records, origin: list[pa.Field], ids: np.ndarray) -> pa.RecordBatch:
+    key = pc.cast(pa.array(records.keys, pa.binary()), options=pc.CastOptions(target_type=origin[4].type, allow_invalid_utf8=True))
+    headers = pa.array([h and [{"key": k, "value": v} for k, v in h] for h in records.headers], _HEADERS) if any(records.headers) else pa.nulls(len(ids), _HEADERS)
+    times = pa.array(records.times, pa.timestamp("ms", "UTC")).cast(origin[3].type)
+    return pa.record_batch([pa.array(records.topics, pa.string()), pa.array(records.partitions, pa.int32()), pa.array(records.offsets, pa.int64()), times, key, headers, pa.array(ids.astype(np.int32))], schema=pa.schema(origin))
 
-def _origin(records: Records, origin: list[pa.Field], schema_id: int) -> dict[str, pa.Array]:
-    count, kinds = len(records.values), {f.name: f.type for f in origin}
-    told = {"_topic": pa.array(records.topics, pa.string()), "_partition": pa.array(records.partitions, pa.int32()), "_offset": pa.array(records.offsets, pa.int64()),
-            "_timestamp": pa.array(records.times, pa.int64()).cast(pa.timestamp("ms", "UTC")), "_key": pa.array(records.keys, pa.binary()), "_headers": pa.array([h and [{"key": k, "value": v} for k, v in h] for h in records.headers], _HEADERS) if any(records.headers) else pa.nulls(count, _HEADERS),
-            "_schema_id": pa.repeat(pa.scalar(schema_id, pa.int32()), count)}
-    return {name: told[name].cast(kind) for name, kind in kinds.items()}
+
+# %% ../nbs/44_exact_records.ipynb #4d9d542d
+_KAFKA = [pa.field(name, kind) for name, kind in (("topic", pa.string()), ("partition", pa.int32()), ("offset", pa.int64()), ("timestamp", arrow_type("TIMESTAMP")), ("key", pa.binary()), ("headers", _HEADERS), ("id", pa.int32()))]
+
 def spark_records(spark: SparkSession, records: Records) -> DataFrame: # as `topics.read_records` gives them
     "Records for Spark to decode"
-    kinds = {"topic": pa.string(), "partition": pa.int32(), "offset": pa.int64(), "timestamp": arrow_type("TIMESTAMP"), "key": pa.binary(), "headers": _HEADERS}
-    columns = _origin(records, [pa.field(f"_{name}", kind) for name, kind in kinds.items()], 0)
-    return spark.createDataFrame(pa.table({name: columns[f"_{name}"] for name in kinds} | {"value": pa.array(records.values, pa.binary())}))
+    told = _origin(records, _KAFKA, np.zeros(len(records.values), np.int32))
+    return spark.createDataFrame(pa.table(told).drop(["id"]).append_column("value", pa.array(records.values, pa.binary())))

@@ -247,7 +247,7 @@ class TopicIntake:
             counts.newest = max(counts.newest, max(records.times) / 1000)
             for rows, where in found:
                 counts.read += rows.num_rows; counts.written += rows.num_rows
-                yield from stamped(rows, where, stamp.ingested_at, stamp.run_id).to_batches()
+                yield from stamped(rows, dict(zip(where.column_names, where.columns)), stamp.ingested_at, stamp.run_id).to_batches()
         _note_odd(self.log, batch, self._odd.names())
 
     def took(self, batch: Batch) -> None:
