@@ -64,6 +64,7 @@ def fetched(connection: KafkaConnection,
            ) -> Iterator[Records]:
     "Exactly the records of these ranges; `Odd` if Kafka does not give them"
     ends = {(topic, int(p)): end for topic, ps in offsets.items() for p, (start, end) in ps.items() if start < end}
+    limits = dict(ends)
     left = sum(end - offsets[topic][str(p)][0] for (topic, p), end in ends.items()) # at most: transactions leave gaps
     config = connection.client_config(**secrets) | {"group.id": "motor_ingesta-exact", "enable.auto.commit": False, "enable.auto.offset.store": False, "isolation.level": "read_committed", "enable.partition.eof": True, "auto.offset.reset": "error", "fetch.queue.backoff.ms": 20, "log_level": 0}
     consumer, heard = Consumer(config), time.monotonic()
@@ -71,22 +72,23 @@ def fetched(connection: KafkaConnection,
         consumer.assign([TopicPartition(topic, p, offsets[topic][str(p)][0]) for topic, p in ends])
         while ends:
             messages = consumer.consume(max(1, min(left, _AT_ONCE)), 0.2) # it waits for as many
-            left -= len(messages)
             if messages: heard = time.monotonic()
             elif time.monotonic() - heard > _PATIENCE: raise Odd(f"Kafka gave nothing for {_PATIENCE:.0f} s")
-            if records := _of(messages, ends): yield records
+            before = set(ends)
+            records = _of(messages, ends, limits)
+            if done := before - set(ends): consumer.pause([TopicPartition(*place) for place in done]) # Kafka would go on with what is beyond
+            if records: left -= len(records.values); yield records
     finally: consumer.close()
 
-def _of(messages: list, ends: dict[tuple[str, int], int]) -> Records | None:
-    "What of these messages belongs to the ranges; ranges that are read to their end are taken out of `ends`"
+def _of(messages: list, ends: dict[tuple[str, int], int], limits: dict[tuple[str, int], int]) -> Records | None:
+    "What of these messages is below its limit; partitions that are read to their end are taken out of `ends`"
     from confluent_kafka import KafkaError
     if told := [m for m in messages if m.error()]: messages = [m for m in messages if not m.error()]
     if wrong := [m.error() for m in told if m.error().code() != KafkaError._PARTITION_EOF]: raise Odd(wrong[0].str())
     topics, partitions, offsets = [m.topic() for m in messages], [m.partition() for m in messages], [m.offset() for m in messages]
-    limits = dict(ends)
     for place, offset in (dict(zip(zip(topics, partitions), offsets)) | {(m.topic(), m.partition()): m.offset() - 1 for m in told}).items():
         if place in ends and offset >= ends[place] - 1: del ends[place]
-    if len(limits) > len(ends): # then some may be beyond
+    if len(ends) < len(limits): # then there may be some beyond
         mine = [i for i, (*place, offset) in enumerate(zip(topics, partitions, offsets)) if offset < limits.get(tuple(place), 0)]
         messages, topics, partitions, offsets = ([column[i] for i in mine] for column in (messages, topics, partitions, offsets))
     times = [m.timestamp()[1] for m in messages]

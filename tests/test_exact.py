@@ -177,6 +177,10 @@ def test_same_records(spark, tmp_path, monkeypatch):
         for way in ("quick", "careful"):
             engine = MotorIngesta(tmp_path / way, parse_catalog(catalog.format(endpoints.bootstrap_servers, endpoints.schema_registry_url)), spark=spark)
             if way == "careful": monkeypatch.setattr(ingest, "exact_writers", lambda *a: {})
+            else:
+                with monkeypatch.context() as patch: # dies when the first batch is half written
+                    patch.setattr(ingest.Road, "_write", lambda *a: (_ for _ in ()).throw(RuntimeError("killed")))
+                    assert "killed" in engine.run().failed[0].error
             report = engine.run()
             assert not report.failed, report.failed
             bronze, quarantine = engine.lake.bronze("shop/orders"), engine.lake.quarantine("shop/orders")
