@@ -153,7 +153,7 @@ def _column(bodies: _Bodies, schema) -> tuple[pa.Array, np.ndarray]: # (values, 
     else:
         values = bodies.long(on)
         per = {"timestamp-millis": 10**3, "timestamp-micros": 10**6}.get(kind.get("logicalType") if isinstance(kind, dict) else None)
-        good = (values >= _EARLIEST * per) & (values < _LATEST * per) if per else np.abs(values) <= 3_000_000 if said == "DATE" else (values >= -2**31) & (values < 2**31) if said == "INT" else np.ones(len(on), bool)
+        good = (values >= _EARLIEST * per) & (values < _LATEST * per) if per else (values >= _EARLIEST // 86_400) & (values < _LATEST // 86_400) if said == "DATE" else (values >= -2**31) & (values < 2**31) if said == "INT" else np.ones(len(on), bool)
         if per: values = np.where(good, values, 0) * (10**6 // per)
     array = values if isinstance(values, pa.Array) else pa.array(values.astype(_NUMPY.get(said, values.dtype))).cast(arrow_type(said))
     return pc.if_else(pa.array(on), array, None), good | ~on
