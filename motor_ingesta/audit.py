@@ -271,12 +271,15 @@ def audit_topics(spark: SparkSession, lake: Lake, dataset: Dataset, connections:
     audit.seconds = round(time.monotonic() - began, 3)
     return audit
 
+def _not_replayed(tables: tuple[DataFrame, DataFrame]) -> DataFrame:
+    "Rows of both tables; of those that were replayed, bronze has the one that counts"
+    return tables[0].unionByName(tables[1].where("_replayed_at IS NULL"), allowMissingColumns=True)
+
 def _known_rows(spark: SparkSession, tables: tuple[DataFrame, DataFrame], done: dict, positions: dict) -> DataFrame:
-    "Rows of both tables, without those that were replayed, and whether each is of a batch that is committed, and new since the last audit"
+    "The rows, and whether each is of a batch that is committed, and new since the last audit"
     from pyspark.sql import functions as F
-    rows = tables[0].unionByName(tables[1].where("_replayed_at IS NULL"), allowMissingColumns=True)
     edges = [(topic, int(p), done.get(topic, {}).get(p), end) for topic, ends in positions.items() for p, end in ends.items()]
-    known = rows.join(F.broadcast(spark.createDataFrame(edges, "_topic STRING, _partition INT, _done BIGINT, _end BIGINT")), ["_topic", "_partition"], "left")
+    known = _not_replayed(tables).join(F.broadcast(spark.createDataFrame(edges, "_topic STRING, _partition INT, _done BIGINT, _end BIGINT")), ["_topic", "_partition"], "left")
     return known.withColumns({"_is_new": F.col("_done").isNull() | (F.col("_offset") >= F.col("_done")), "_is_committed": F.col("_offset") < F.col("_end")})
 
 def _by_partition(every: DataFrame, since: float, until: float) -> list:
@@ -285,7 +288,6 @@ def _by_partition(every: DataFrame, since: float, until: float) -> list:
     at, is_new = F.unix_micros("_ingested_at"), F.col("_is_new")
     return every.groupBy("_topic", "_partition").agg(F.count_if(is_new).alias("rows"), F.count_distinct(F.when(is_new, F.col("_offset"))).alias("offsets"), F.count_if(~is_new & (at > int(since * 1e6))).alias("again"),
                                                      F.count_if(F.col("_is_committed") & (at > int(until * 1e6))).alias("ahead"), (F.max(at) / 1e6).alias("at")).collect()
-
 
 # %% ../nbs/52_audit.ipynb #3a55ffd1
 def gaps_between(rows: DataFrame | None, start: int, end: int) -> list[tuple[int, int]]: # [from, to)
@@ -323,7 +325,7 @@ def complete_offsets(spark: SparkSession, lake: Lake, dataset: Dataset, connecti
     from pyspark.sql import functions as F
     tables = _rows_since(spark, lake, dataset.name, 0.0, ["_topic", "_partition", "_offset"])
     if not tables: return {}
-    rows, (low, _), complete = tables[0].unionByName(tables[1].where("_replayed_at IS NULL"), allowMissingColumns=True), partition_edges(connections.kafka, dataset.source, **secrets), {}
+    rows, (low, _), complete = _not_replayed(tables), partition_edges(connections.kafka, dataset.source, **secrets), {}
     for topic, partition, start, end in rows.groupBy("_topic", "_partition").agg(F.min("_offset"), F.max("_offset") + 1).collect():
         at = (topic, partition)
         if dataset.source.starting_offsets == "earliest": start = min(start, low.get(at, start))

@@ -135,7 +135,9 @@ class _Bodies:
     def all_read(self) -> np.ndarray: return self.good & (self._at == self._ends)
 
 # %% ../nbs/44_exact_records.ipynb #6e04c929
-_EARLIEST, _LATEST = -62_135_596_800, 253_402_300_800 # year 1, and the end of year 9999, in seconds since 1970
+_EARLIEST, _LATEST = -62_135_596_800, 253_402_300_799 # year 1, and year 9999, in seconds since 1970
+_A_SECOND = {"timestamp-millis": 10**3, "timestamp-micros": 10**6}
+_WITHIN = {"INT": (-2**31, 2**31 - 1), "BIGINT": (-2**63, 2**63 - 1), "DATE": (_EARLIEST // 86_400, _LATEST // 86_400)}
 
 def _column(bodies: _Bodies, schema) -> tuple[pa.Array, np.ndarray]: # (values, which of them are good)
     "One field of all messages"
@@ -151,10 +153,10 @@ def _column(bodies: _Bodies, schema) -> tuple[pa.Array, np.ndarray]: # (values, 
     elif said == "BOOLEAN": values = bodies.fixed(on, "u1"); good = values < 2
     elif said == "DOUBLE": values = bodies.fixed(on, "<f8"); good = np.isfinite(values)
     else:
-        values = bodies.long(on)
-        per = {"timestamp-millis": 10**3, "timestamp-micros": 10**6}.get(kind.get("logicalType") if isinstance(kind, dict) else None)
-        good = (values >= _EARLIEST * per) & (values < _LATEST * per) if per else (values >= _EARLIEST // 86_400) & (values < _LATEST // 86_400) if said == "DATE" else (values >= -2**31) & (values < 2**31) if said == "INT" else np.ones(len(on), bool)
-        if per: values = np.where(good, values, 0) * (10**6 // per)
+        values, per = bodies.long(on), _A_SECOND.get(kind.get("logicalType") if isinstance(kind, dict) else None)
+        least, most = (_EARLIEST * per, _LATEST * per) if said == "TIMESTAMP" else _WITHIN[said]
+        good = (values >= least) & (values <= most)
+        if said == "TIMESTAMP": values = np.where(good, values, 0) * (10**6 // per)
     array = values if isinstance(values, pa.Array) else pa.array(values.astype(_NUMPY.get(said, values.dtype))).cast(arrow_type(said))
     return pc.if_else(pa.array(on), array, None), good | ~on
 

@@ -236,10 +236,10 @@ class TopicIntake:
         "The records that are exactly as declared, decoded a column at a time, and counted"
         reader, origin = self.reader(batch.schema_ids), record_origin(self._source)
         if not (writers := exact_writers(self._source, self.schema.types, reader)): return None
-        return Exact(table_schema(self.schema.types, origin), quarantine_schema(origin), self._exact_rows(batch, stamp, counts, writers, reader.defaults))
+        return Exact(table_schema(self.schema.types, origin), quarantine_schema(origin), self._exact_rows(batch, stamp, counts, origin, writers, reader.defaults))
 
-    def _exact_rows(self, batch: Batch, stamp: Stamp, counts: Counts, writers: dict[int, dict], defaults: dict) -> Iterator[pa.RecordBatch]:
-        origin, self._odd = record_origin(self._source), Records()
+    def _exact_rows(self, batch: Batch, stamp: Stamp, counts: Counts, origin: list[pa.Field], writers: dict[int, dict], defaults: dict) -> Iterator[pa.RecordBatch]:
+        self._odd = Records()
         for records in fetched(self._kafka, batch.offsets, **self._secrets):
             found, odd = exact_records(records, origin, writers, self.schema.types, defaults)
             self._odd.add(records.only(odd))
