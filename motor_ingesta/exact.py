@@ -29,9 +29,9 @@ from .schemas import element_type, struct_fields
 if TYPE_CHECKING: from pyspark.sql import SparkSession
 
 # %% auto #0
-__all__ = ['FILE_ORIGIN', 'arrow_type', 'can_read', 'Odd', 'avro_kind', 'exact_rows', 'is_here', 'is_utc', 'in_order',
-           'table_schema', 'quarantine_schema', 'file_origin', 'stamped', 'Exact', 'make_table', 'append_batches',
-           'append_rows']
+__all__ = ['FILE_ORIGIN', 'arrow_type', 'can_read', 'are_for_json', 'Odd', 'completed', 'json_lines', 'avro_kind', 'exact_rows',
+           'is_here', 'is_utc', 'in_order', 'table_schema', 'quarantine_schema', 'file_origin', 'stamped', 'Exact',
+           'make_table', 'append_batches', 'append_rows']
 
 # %% ../nbs/43_exact.ipynb #6b522bb4
 _TYPES = {"STRING": pa.string(), "BOOLEAN": pa.bool_(), "TINYINT": pa.int8(), "SMALLINT": pa.int16(), "INT": pa.int32(), "BIGINT": pa.int64(), "DOUBLE": pa.float64(),
@@ -54,8 +54,11 @@ def can_read(source: FilesSource, types: dict[str, str]) -> bool:
     "Whether files of this source may be read in this way at all"
     if source.format == "binary": return True
     if source.format not in ("json", "json_array", "csv", "parquet", "avro") or set(source.options) - ({"header"} if source.format == "csv" else set()): return False
-    nested = any(kind.startswith(("ARRAY<", "STRUCT<")) for kind in types.values())
-    return all(arrow_type(kind) is not None and (source.format in ("parquet", "avro") or _in_text(kind)) for kind in types.values()) and not (nested and source.format in ("csv", "parquet", "avro"))
+    if source.format in ("json", "json_array"): return are_for_json(types)
+    is_flat = not any(kind.startswith(("ARRAY<", "STRUCT<")) for kind in types.values())
+    return is_flat and (are_for_json(types) if source.format == "csv" else all(arrow_type(kind) is not None for kind in types.values()))
+
+def are_for_json(types: dict[str, str]) -> bool: return all(arrow_type(kind) is not None and _in_text(kind) for kind in types.values())
 
 # %% ../nbs/43_exact.ipynb #e2fbfe22
 class Odd(Exception):
@@ -77,7 +80,7 @@ def _is_finite(values: pa.Array | pa.ChunkedArray) -> bool:
     if pa.types.is_struct(values.type): return all(_is_finite(pc.struct_field(values, i)) for i in range(values.type.num_fields))
     return True
 
-def _completed(read: pa.Table, types: dict[str, str], is_utc: bool = True) -> pa.Table:
+def completed(read: pa.Table, types: dict[str, str], is_utc: bool = True) -> pa.Table:
     "The dataset's columns, in their order; null where the file has none"
     columns = {}
     for name, kind in types.items():
@@ -95,17 +98,16 @@ def _unpacked(source: FilesSource, file: LandedFile) -> bytes:
     if not data.isascii(): data.decode() # raises for what is not UTF-8
     return data
 
-def _read_json(data: bytes, types: dict[str, str]) -> pa.Table:
-    schema = pa.schema([(name, pa.string() if kind in _AS_TEXT else arrow_type(kind)) for name, kind in types.items()])
-    return arrow_json.read_json(pa.BufferReader(data), arrow_json.ReadOptions(use_threads=False, block_size=len(data) + 1), arrow_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error"))
-
-def _json(source: FilesSource, file: LandedFile, says: str, types: dict[str, str]) -> pa.Table:
-    data = _unpacked(source, file)
+def json_lines(data: bytes, types: dict[str, str]) -> pa.Table: # as many rows as lines
+    "Objects, each on a line of its own"
     borders = data.count(b"}\n{")
     if not data.startswith(b"{") or b"\r" in data or data.count(b"\n") != borders + data.endswith(b"\n"): raise Odd("lines")
-    read = _read_json(data, types)
+    schema = pa.schema([(name, pa.string() if kind in _AS_TEXT else arrow_type(kind)) for name, kind in types.items()])
+    read = arrow_json.read_json(pa.BufferReader(data), arrow_json.ReadOptions(use_threads=False, block_size=len(data) + 1), arrow_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error"))
     if read.num_rows != borders + 1: raise Odd("lines")
     return read
+
+def _json(source: FilesSource, file: LandedFile, says: str, types: dict[str, str]) -> pa.Table: return json_lines(_unpacked(source, file), types)
 
 def _json_array(source: FilesSource, file: LandedFile, says: str, types: dict[str, str]) -> pa.Table:
     data = _unpacked(source, file)
@@ -178,7 +180,7 @@ def exact_rows(source: FilesSource,
               ) -> pa.Table | None: # None if the file is odd
     "The rows of a file that is exactly as declared"
     if file.size > _LARGEST or file.path.endswith((".bz2", ".zst", ".deflate")): return None
-    try: return _completed(_READERS[source.format](source, file, says, types), types, is_utc)
+    try: return completed(_READERS[source.format](source, file, says, types), types, is_utc)
     except Exception: return None # whatever a reader raises for what it cannot read: Spark reads the file again, and says what is wrong with it
 
 # %% ../nbs/43_exact.ipynb #de86838e

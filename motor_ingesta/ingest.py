@@ -19,6 +19,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,7 +35,7 @@ from .catalog import Connections, Dataset
 from .checkpoint import Batch, Checkpoint, SchemaLog, SchemaVersion
 from .errors import MotorIngestaError
 from .exact import FILE_ORIGIN, Exact, Odd, append_batches, can_read, file_origin, in_order, is_here, is_utc, make_table, quarantine_schema, stamped, table_schema
-from .exact_records import Records, exact_records, exact_writers, fetched, record_origin, spark_records
+from .exact_records import Records, exact_avro, exact_json, exact_writers, fetched, may_be_exact_json, record_origin, spark_records
 from .lake import Lake, delete_file, exists, filesystem, is_store, list_files, move_file, read_bytes, write_bytes
 from .landing import Inspection, find_unreadable, inspect_files, is_file_fault, read_files, told_types
 from .records import SCHEMA_CHANGED, Changes, found_types
@@ -234,14 +235,16 @@ class TopicIntake:
 
     def exact(self, batch: Batch, stamp: Stamp, counts: Counts) -> Exact | None: # None if this source is not for that way
         "The records that are exactly as declared, decoded a column at a time, and counted"
-        reader, origin = self.reader(batch.schema_ids), record_origin(self._source)
-        if not (writers := exact_writers(self._source, self.schema.types, reader)): return None
-        return Exact(table_schema(self.schema.types, origin), quarantine_schema(origin), self._exact_rows(batch, stamp, counts, origin, writers, reader.defaults))
+        reader, origin, types = self.reader(batch.schema_ids), record_origin(self._source), self.schema.types
+        if may_be_exact_json(self._source, types): take = partial(exact_json, origin=origin, types=types, is_utc=is_utc(self._spark))
+        elif writers := exact_writers(self._source, types, reader): take = partial(exact_avro, origin=origin, writers=writers, types=types, defaults=reader.defaults)
+        else: return None
+        return Exact(table_schema(types, origin), quarantine_schema(origin), self._exact_rows(batch, stamp, counts, take))
 
-    def _exact_rows(self, batch: Batch, stamp: Stamp, counts: Counts, origin: list[pa.Field], writers: dict[int, dict], defaults: dict) -> Iterator[pa.RecordBatch]:
+    def _exact_rows(self, batch: Batch, stamp: Stamp, counts: Counts, take: Callable) -> Iterator[pa.RecordBatch]:
         self._odd = Records()
         for records in fetched(self._kafka, batch.offsets, **self._secrets):
-            found, odd = exact_records(records, origin, writers, self.schema.types, defaults)
+            found, odd = take(records)
             self._odd.add(records.only(odd))
             if len(self._odd.values) > _MOST_ODD: raise Odd(f"more than {_MOST_ODD:,} records are odd")
             counts.newest = max(counts.newest, max(records.times) / 1000)

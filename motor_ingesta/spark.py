@@ -5,15 +5,22 @@
 # %% ../nbs/12_spark.ipynb #15a971ea
 from __future__ import annotations
 
+import hashlib
+import json
+import logging
 import os
+import subprocess
+import sys
 import tempfile
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
+from filelock import FileLock
 
 from .errors import MotorIngestaError
-from .jars import find_java, jar_paths
+from .jars import cache_folder, find_java, jar_paths
 
 if TYPE_CHECKING: from pyspark.sql import SparkSession
 
@@ -40,9 +47,10 @@ def session(memory: str | None = None, # heap of a local driver, such as `4g`; a
 def _quarter_of_memory() -> str: return f"{min(8, max(1, psutil.virtual_memory().total // 4 // 2**30))}g"
 
 def _local_settings(memory: str) -> dict[str, str]:
-    cores = str(os.cpu_count() or 1)
+    cores, jars = str(os.cpu_count() or 1), list(map(str, jar_paths("spark")))
     return {
-        "spark.jars": ",".join(map(str, jar_paths("spark"))),
+        "spark.jars": ",".join(jars),
+        "spark.driver.extraClassPath": os.pathsep.join(jars),
         "spark.driver.memory": memory,
         "spark.driver.extraJavaOptions": f"-XX:+UseParallelGC -Dlog4j2.configurationFile={files('motor_ingesta') / 'log4j2.properties'}",
         "spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1",
@@ -60,12 +68,52 @@ def _local_settings(memory: str) -> dict[str, str]:
         "spark.databricks.delta.snapshotPartitions": "2",
     }
 
+# %% ../nbs/12_spark.ipynb #1a75a8cd
+_LOG = logging.getLogger("motor_ingesta")
+
+_FIRST_STEPS = """
+import json, sys
+from pyspark.sql import SparkSession
+builder, folder = SparkSession.builder.master("local[*]"), sys.argv[2]
+for key, value in json.loads(sys.argv[1]).items(): builder = builder.config(key, value)
+spark = builder.getOrCreate()
+spark.range(100).selectExpr("id", "current_timestamp() AS at", "id % 2 AS part").write.json(f"{folder}/json")
+spark.read.schema("id BIGINT, at TIMESTAMP, part INT").json(f"{folder}/json").write.format("delta").partitionBy("part").save(f"{folder}/table")
+spark.read.format("delta").load(f"{folder}/table").limit(20).show()
+spark.stop()
+"""
+
+def _class_archive(java: Path, settings: dict[str, str]) -> Path | None: # None if it cannot be made here
+    "Spark's classes as Java maps them, made the first time"
+    import pyspark
+    jars, digest = Path(pyspark.__file__).parent / "jars", lambda *things: hashlib.sha256(json.dumps(things).encode()).hexdigest()[:12]
+    made_for = digest(str(java), java.stat().st_mtime_ns, jars.stat().st_mtime_ns, settings["spark.driver.extraClassPath"], _FIRST_STEPS)
+    archive = cache_folder().parent / "classes" / f"{digest(str(jars))}-{made_for}.jsa"
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(archive.with_suffix(".lock"), timeout=600):
+        if not archive.exists(): _make_archive(archive, settings)
+    return archive if archive.stat().st_size else None
+
+def _make_archive(archive: Path, settings: dict[str, str]) -> None:
+    "An empty file if it cannot be made, so that it is not tried each time"
+    _LOG.info("keeping Spark's classes for quicker starts, once: %s", archive)
+    aside = archive.with_suffix(".part")
+    recording = settings | {"spark.driver.extraJavaOptions": f"{settings['spark.driver.extraJavaOptions']} -XX:ArchiveClassesAtExit={aside} -Xlog:cds=off,cds+dynamic=off"}
+    with tempfile.TemporaryDirectory() as folder:
+        try: done = subprocess.run([sys.executable, "-c", _FIRST_STEPS, json.dumps(recording), folder], capture_output=True, text=True, timeout=300) # its output ends with that of Java
+        except subprocess.TimeoutExpired as error: done = error
+    for old in archive.parent.glob(f"{archive.name.split('-')[0]}-*.jsa"): old.unlink() # of this installation, before an upgrade
+    if aside.exists() and getattr(done, "returncode", 1) == 0: aside.replace(archive)
+    else: archive.touch(); _LOG.warning("Spark's classes could not be kept, and starts stay as slow as they are; to try again, delete %s. %s", archive, str(done.stderr)[-1000:])
+
 # %% ../nbs/12_spark.ipynb #6e137b16
 def _local_session(memory: str, settings: dict) -> SparkSession:
     from pyspark.sql import SparkSession
     java, _ = find_java()
     os.environ.setdefault("JAVA_HOME", str(java.parent.parent))
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    every = _local_settings(memory)
+    if archive := _class_archive(java, every): every["spark.driver.extraJavaOptions"] += f" -XX:SharedArchiveFile={archive} -Xlog:cds=off,cds+dynamic=off"
     builder = SparkSession.builder.appName("motor_ingesta").master("local[*]")
-    for key, value in (_local_settings(memory) | settings).items(): builder = builder.config(key, value)
+    for key, value in (every | settings).items(): builder = builder.config(key, value)
     return builder.getOrCreate()
