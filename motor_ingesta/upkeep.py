@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from .bronze import commits_after, newest_checkpoint
+from .exact import is_here
 from .lake import read_bytes, write_bytes
 
 if TYPE_CHECKING: from pyspark.sql import SparkSession
@@ -21,7 +22,7 @@ if TYPE_CHECKING: from pyspark.sql import SparkSession
 __all__ = ['upkeep']
 
 # %% ../nbs/55_upkeep.ipynb #205a40a3
-_EVERY, _MANY, _SMALL, _TARGET, _DAY = 20, 16, 32 * 2**20, 128 * 2**20, 86400.0 # commits; files; bytes; bytes; seconds
+_EVERY, _MANY, _SMALL, _TARGET, _DAY = 10, 8, 32 * 2**20, 128 * 2**20, 86400.0 # commits; files; bytes; bytes; seconds
 _SETTINGS = {"spark.databricks.delta.optimize.minFileSize": str(_SMALL), "spark.databricks.delta.optimize.maxFileSize": str(_TARGET)}
 
 @dataclass
@@ -60,12 +61,19 @@ def upkeep(spark: SparkSession,
     return due
 
 def _compact(spark: SparkSession, uri: str, partitions: list[str]) -> None:
+    if is_here(spark, uri) and not any(None in json.loads(p).values() for p in partitions): return _compact_here(uri, partitions)
     for name, value in _SETTINGS.items(): spark.conf.set(name, spark.conf.get(name, value)) # unset, Delta would write a gigabyte again, each time
     quoted = lambda value: "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
     same = lambda column, value: f"`{column}` IS NULL" if value is None else f"`{column}` = {quoted(value)}"
     if any(name.startswith("col-") for p in partitions for name in json.loads(p)): partitions = [] # columns are mapped: the log has other names
     where = " OR ".join("(" + " AND ".join(same(*item) for item in json.loads(p).items()) + ")" for p in partitions if p != "{}")
     spark.sql(f"OPTIMIZE delta.`{uri}`" + (f" WHERE {where}" if where else "")).collect()
+
+def _compact_here(uri: str, partitions: list[str]) -> None:
+    "The same by delta-rs, in some milliseconds where Spark takes a second"
+    from deltalake import DeltaTable
+    table = DeltaTable(uri)
+    for p in partitions: table.optimize.compact([(name, "=", value) for name, value in json.loads(p).items()], target_size=_SMALL)
 
 def _vacuum(spark: SparkSession, uri: str) -> None:
     spark.sql(f"VACUUM delta.`{uri}` LITE").collect()
