@@ -10,12 +10,13 @@ import gzip
 import json
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import fastavro
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv, parquet
@@ -30,8 +31,8 @@ if TYPE_CHECKING: from pyspark.sql import SparkSession
 
 # %% auto #0
 __all__ = ['FILE_ORIGIN', 'arrow_type', 'can_read', 'are_for_json', 'Odd', 'completed', 'json_lines', 'avro_kind', 'exact_rows',
-           'is_here', 'is_utc', 'in_order', 'table_schema', 'quarantine_schema', 'file_origin', 'stamped', 'Exact',
-           'make_table', 'append_batches', 'append_rows']
+           'in_halves', 'Part', 'exact_parts', 'is_here', 'is_utc', 'in_order', 'table_schema', 'quarantine_schema',
+           'file_origin', 'stamped', 'Exact', 'make_table', 'append_batches', 'append_rows']
 
 # %% ../nbs/43_exact.ipynb #6b522bb4
 _TYPES = {"STRING": pa.string(), "BOOLEAN": pa.bool_(), "TINYINT": pa.int8(), "SMALLINT": pa.int16(), "INT": pa.int32(), "BIGINT": pa.int64(), "DOUBLE": pa.float64(),
@@ -183,6 +184,48 @@ def exact_rows(source: FilesSource,
     try: return completed(_READERS[source.format](source, file, says, types), types, is_utc)
     except Exception: return None # whatever a reader raises for what it cannot read: Spark reads the file again, and says what is wrong with it
 
+# %% ../nbs/43_exact.ipynb #594f8386
+_TINY, _TOGETHER = 32 * 2**10, 256 # bytes of a file; files
+
+def in_halves(items: list, # things that are read together
+              read: Callable[[list], object],
+              few: int = 1, # so many are given up together
+              first: int = 0,
+             ) -> Iterator[tuple[range, object]]: # (places, what was read of them); what is at other places cannot be read
+    "What can be read of many things when all of them cannot"
+    try: found = read(items)
+    except Exception: # whatever a reader raises for what it cannot read
+        if len(items) <= few: return
+        half = len(items) // 2
+        yield from in_halves(items[:half], read, few, first)
+        yield from in_halves(items[half:], read, few, first + half)
+    else: yield range(first, first + len(items)), found
+
+@dataclass
+class Part:
+    "Some files that are exactly as declared"
+    files: list[LandedFile]
+    counts: list[int] # the rows of each
+    rows: pa.Table
+
+def exact_parts(source: FilesSource, files: list[LandedFile], says: str, types: dict[str, str], is_utc: bool = True) -> list[Part]: # files that are in none are odd
+    "The rows of some files, as `exact_rows` has them"
+    if source.format != "json" or len(files) == 1: return [Part([file], [rows.num_rows], rows) for file in files if (rows := exact_rows(source, file, says, types, is_utc)) is not None]
+    def read(contents: list[bytes]) -> tuple[list[int], pa.Table]:
+        return [data.count(b"\n") + 1 for data in contents], completed(json_lines(b"\n".join(contents), types), types, is_utc)
+    return [Part([files[i] for i in places], *found) for places, found in in_halves([_content(source, file) for file in files], read)]
+
+def _content(source: FilesSource, file: LandedFile) -> bytes | None: # None if the file is odd
+    try: return _unpacked(source, file).removesuffix(b"\n")
+    except (Odd, OSError, UnicodeDecodeError): return None
+
+def _grouped(files: list[LandedFile]) -> Iterator[list[LandedFile]]:
+    "Tiny files together, others alone"
+    is_tiny = lambda file: file.size <= _TINY and not file.path.endswith((".gz", ".bz2", ".zst", ".deflate"))
+    yield from ([file] for file in files if not is_tiny(file))
+    tiny = [file for file in files if is_tiny(file)]
+    for i in range(0, len(tiny), _TOGETHER): yield tiny[i:i + _TOGETHER]
+
 # %% ../nbs/43_exact.ipynb #de86838e
 _FEATURES = {"appendOnly", "invariants", "timestampNtz", "checkConstraints"} # that a table may ask of its writers; type widening, for one, is not for delta-rs
 
@@ -197,15 +240,15 @@ def is_here(spark: SparkSession, uri: str) -> bool:
 
 def is_utc(spark: SparkSession) -> bool: return spark.conf.get("spark.sql.session.timeZone") in ("UTC", "Etc/UTC", "GMT", "Z")
 
-def in_order(source: FilesSource, inspection: Inspection, types: dict[str, str], utc: bool) -> Iterator[tuple[LandedFile, pa.Table | None]]: # (file, its rows; None if it is odd)
+def in_order(source: FilesSource, inspection: Inspection, types: dict[str, str], utc: bool) -> Iterator[Part]:
     "Read files, a few at once"
-    todo = [(file, says) for says, files in inspection.groups.items() for file in files]
+    todo = [(files, says) for says, every in inspection.groups.items() for files in _grouped(every)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         reading: deque = deque()
-        for file, says in todo:
-            reading.append((file, pool.submit(exact_rows, source, file, says, types, utc)))
-            if len(reading) > (os.cpu_count() or 1): file, rows = reading.popleft(); yield file, rows.result()
-        for file, rows in reading: yield file, rows.result()
+        for files, says in todo:
+            reading.append(pool.submit(exact_parts, source, files, says, types, utc))
+            if len(reading) > (os.cpu_count() or 1): yield from reading.popleft().result()
+        for parts in reading: yield from parts.result()
 
 _STAMP = [pa.field("_ingested_at", _TYPES["TIMESTAMP"]), pa.field("_run_id", pa.string())]
 _DATE = pa.field("ingestion_date", pa.date32())
@@ -220,9 +263,11 @@ def quarantine_schema(origin: list[pa.Field]) -> pa.Schema:
     faults = [("_reason", pa.string()), ("_detail", pa.string()), ("_raw", pa.binary()), ("_replayed_at", _TYPES["TIMESTAMP"]), ("_replayed_by", pa.string())]
     return pa.schema([*_STAMP, *origin, *faults, _DATE])
 
-def file_origin(file: LandedFile) -> dict[str, pa.Scalar]:
-    modified = pa.scalar(file.modified_ns // 10**6 * 1000, pa.int64()).cast(_TYPES["TIMESTAMP"])
-    return dict(zip(ORIGIN, (pa.scalar(source_path(file)), pa.scalar(file.size), modified)))
+def file_origin(part: Part) -> dict[str, pa.Array]:
+    "Where each row of some files came from"
+    modified = pa.array([file.modified_ns // 10**6 * 1000 for file in part.files], pa.int64()).cast(_TYPES["TIMESTAMP"])
+    which = pa.array(np.repeat(np.arange(len(part.files)), part.counts))
+    return dict(zip(ORIGIN, (column.take(which) for column in (pa.array(map(source_path, part.files)), pa.array([file.size for file in part.files]), modified))))
 
 def stamped(rows: pa.Table, # the dataset's columns
             origin: dict[str, pa.Scalar | pa.Array], # where they came from: one value for all, or one for each

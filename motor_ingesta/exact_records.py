@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from confluent_kafka import Consumer, TopicPartition
 
 from .catalog import KafkaConnection, KafkaSource
-from .exact import Odd, are_for_json, arrow_type, avro_kind, completed, json_lines
+from .exact import Odd, are_for_json, arrow_type, avro_kind, completed, in_halves, json_lines
 from .topics import AvroReader
 
 if TYPE_CHECKING: from pyspark.sql import DataFrame, SparkSession
@@ -241,22 +241,15 @@ def may_be_exact_json(source: KafkaSource, types: dict[str, str]) -> bool:
     "Whether records of a topic may be read in this way at all"
     return source.value.format == "json" and not source.value.options and not source.options and source.key.format != "avro" and are_for_json(types)
 
-def decoded_json(values: list[bytes | None], types: dict[str, str], is_utc: bool = True, first: int = 0) -> Iterator[tuple[range, pa.Table]]: # (places, their rows); other values are odd
+def decoded_json(values: list[bytes | None], types: dict[str, str], is_utc: bool = True) -> Iterator[tuple[range, pa.Table]]: # (places, their rows); other values are odd
     "The rows of values that are exactly as declared"
-    try: rows = _read_together(values, types, is_utc)
-    except Exception: # whatever Arrow raises for what it cannot read
-        if len(values) <= _FEW: return
-        half = len(values) // 2
-        yield from decoded_json(values[:half], types, is_utc, first)
-        yield from decoded_json(values[half:], types, is_utc, first + half)
-    else: yield range(first, first + len(values)), rows
-
-def _read_together(values: list[bytes | None], types: dict[str, str], is_utc: bool) -> pa.Table:
-    data = b"\n".join(values)
-    if not data.isascii(): data.decode() # raises for what is not UTF-8
-    rows = json_lines(data, types)
-    if rows.num_rows != len(values) or not data.endswith(b"}"): raise Odd("lines")
-    return completed(rows, types, is_utc)
+    def read(some: list[bytes | None]) -> pa.Table:
+        data = b"\n".join(some)
+        if not data.isascii(): data.decode() # raises for what is not UTF-8
+        rows = json_lines(data, types)
+        if rows.num_rows != len(some) or not data.endswith(b"}"): raise Odd("lines")
+        return completed(rows, types, is_utc)
+    return in_halves(values, read, _FEW)
 
 def exact_json(records: Records,
                origin: list[pa.Field], # from `record_origin`

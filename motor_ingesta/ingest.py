@@ -138,11 +138,10 @@ class FileIntake:
 
     def _exact_rows(self, batch: Batch, stamp: Stamp, counts: Counts) -> Iterator[pa.RecordBatch]:
         taken = set()
-        for file, rows in in_order(self._source, self._inspection, self.schema.types, is_utc(self._spark)):
-            if rows is None: continue
-            taken.add(file.path)
-            counts.read += rows.num_rows; counts.written += rows.num_rows
-            yield from stamped(rows, file_origin(file), stamp.ingested_at, stamp.run_id).to_batches()
+        for part in in_order(self._source, self._inspection, self.schema.types, is_utc(self._spark)):
+            taken.update(file.path for file in part.files)
+            counts.read += part.rows.num_rows; counts.written += part.rows.num_rows
+            yield from stamped(part.rows, file_origin(part), stamp.ingested_at, stamp.run_id).to_batches()
         _note_odd(self.log, batch, [f.path for f in batch.files if f.path not in taken])
 
     def took(self, batch: Batch) -> None:

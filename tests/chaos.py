@@ -42,9 +42,9 @@ EVENTS = ("sales/online_orders", "iot/telemetry")
 SMALL = {"files": {"max_files_per_batch": 2}, "kafka": {"max_records_per_batch": 150}}
 WORKER = """
 import sys
-from motor_ingesta import engine, upkeep
+from motor_ingesta import engine
 from motor_ingesta.engine import MotorIngesta
-engine._UPKEEP_SECONDS, upkeep._EVERY = 2.0, 10  # compaction is killed too
+engine._UPKEEP_SECONDS = 2.0  # compaction is killed too
 MotorIngesta(sys.argv[1], sys.argv[2]).run(continuous=True, poll_seconds=0.05)
 """
 SERVER = """

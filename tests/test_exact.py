@@ -8,7 +8,7 @@ import pytest
 from pyarrow import parquet
 
 from motor_ingesta.catalog import FilesSource
-from motor_ingesta.exact import can_read, exact_rows
+from motor_ingesta.exact import can_read, exact_rows, in_order
 from motor_ingesta.lake import list_files
 from motor_ingesta.landing import inspect_files, read_files, source_path
 from motor_ingesta.schemas import field_types
@@ -117,6 +117,10 @@ def test_same_rows(spark, tmp_path, kind):
     inspection = inspect_files(source, list_files(str(tmp_path)))
     said = {file: says for says, files in inspection.groups.items() for file in files}
     exact = {file: rows for file, says in said.items() if (rows := exact_rows(source, file, says, types)) is not None}
+    parts = list(in_order(source, inspection, types, True))
+    together = {file: part.rows.slice(sum(part.counts[:i]), count) for part in parts for i, (file, count) in enumerate(zip(part.files, part.counts))}
+    assert set(together) == set(exact) and all(str(rows_of(rows)) == str(rows_of(together[file])) for file, rows in exact.items()), "one by one and together"
+    assert max(len(part.files) for part in parts) > 1 or kind != "json"
     assert FILES / 20 < len(exact) < FILES, "some must be exact, some odd"
     careful = defaultdict(list)
     for row in rows_of(read_files(spark, source, inspect_files(source, list(exact)), types).toArrow()): careful[row["_source_file"]].append(row)

@@ -103,12 +103,9 @@ def test_the_plan_reads_what_is_new(tmp_path, spark):
     ingest(engine, 50)
 
 
-def test_tables_are_kept(tmp_path, spark, monkeypatch):
+def test_tables_are_kept(tmp_path, spark):
     "Bronze, quarantine and run table after many runs: few files, every row there once, also for a reader of the snapshot before"
     from deltalake import DeltaTable
-    from motor_ingesta import upkeep
-    monkeypatch.setattr(upkeep, "_EVERY", 10)
-    monkeypatch.setattr(upkeep, "_MANY", 8)
     engine = engine_at(tmp_path, spark)
     bronze, quarantine, runs = engine.lake.bronze("iot/devices"), engine.lake.quarantine("iot/devices"), engine.lake.runs
     for n in range(22):
@@ -128,16 +125,12 @@ def test_tables_are_kept(tmp_path, spark, monkeypatch):
 def test_an_upkeep_that_fails_loses_nothing(tmp_path, spark, monkeypatch):
     from motor_ingesta import upkeep
     engine = engine_at(tmp_path, spark)
-    monkeypatch.setattr(upkeep, "_EVERY", 10)
-    monkeypatch.setattr(upkeep, "_MANY", 8)
     monkeypatch.setattr(upkeep, "_compact", lambda *a: (_ for _ in ()).throw(RuntimeError("DELTA_CONCURRENT_DELETE_READ")))
     for n in range(12):
         land(tmp_path, "2026/01/07", n, 1)
         report = engine.run()
     assert report.datasets[0].status == "succeeded" and "was not compacted" in report.datasets[0].warnings[0]
     monkeypatch.undo()
-    monkeypatch.setattr(upkeep, "_EVERY", 10)
-    monkeypatch.setattr(upkeep, "_MANY", 8)
     land(tmp_path, "2026/01/07", 12, 1)
     assert engine.run().datasets[0].warnings == []
     assert engine.bronze("iot/devices").count() == 13 * 5
