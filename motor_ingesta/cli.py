@@ -351,7 +351,7 @@ def demo(home: Home, keep: Annotated[bool, typer.Option("--keep", help="leave th
     engine = MotorIngesta(home)
     try:
         with _err().status("starting Kafka and the schema registry"): local.start()
-        with _err().status("starting Spark"): engine.spark
+        with _err().status("starting Spark, which the first time takes half a minute to make later starts quicker"): engine.spark
         agreed = []
         for round_ in ("first", "second"):
             out.rule(f"{round_} round")

@@ -11,6 +11,7 @@ import logging
 import re
 import threading
 import time
+import traceback
 import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -235,6 +236,7 @@ class _Run:
             tell("stopped" if self._stop.is_set() and self._poll_seconds is None and report.pending else "succeeded")
         except Exception as error:
             report.error = self._explain(dataset, error)
+            if not isinstance(error, MotorIngestaError): report.trace = self._hide("".join(traceback.format_exception(error)))
             tell("failed")
 
     def _drain_patiently(self, dataset: Dataset, report: DatasetReport, tell: Callable) -> None:
@@ -272,8 +274,11 @@ class _Run:
     def _explain(self, dataset: Dataset, error: Exception) -> str:
         "A sentence with the dataset and the cause, without any secret"
         text = str(error) if isinstance(error, MotorIngestaError) else f"{type(error).__name__}: {str(error).split('JVM stacktrace')[0].strip()[:2000]}"
+        return f"{dataset.name}: {self._hide(text)}"
+
+    def _hide(self, text: str) -> str:
         for secret in self._engine.known_secrets(): text = text.replace(secret, "***")
-        return f"{dataset.name}: {text}"
+        return text
 
 def _add(report: DatasetReport, batch, counts) -> None:
     report.batches += 1

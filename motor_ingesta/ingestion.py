@@ -252,6 +252,9 @@ class EnginePanel(widgets.VBox):
         self.report.table(told.drop(columns="error"), self.words("report"))
         if wrong := [text for d in report.datasets for text in ([d.error] if d.error else []) + [f"{d.dataset}: {w}" for w in d.warnings]]:
             self.report.children += (widgets.HTML("".join(map(_wrong, wrong))),)
+        if traces := {d.dataset: d.trace for d in report.failed if d.trace}:
+            details = [f"{self.words('details')}: {name}" for name in traces]
+            self.report.children += (widgets.Accordion([widgets.HTML(preformatted(trace, label)) for label, trace in zip(details, traces.values())], titles=details, selected_index=None),)
         for look in (self.look, self.history.look): self._looks.guard(look)
         said = self.words("ran", read=int(told.rows_read.sum()), written=int(told.rows_written.sum()), quarantined=int(told.rows_quarantined.sum()), failed=self.words("ran_failed", len(report.failed)))
         return MotorIngestaError(said, fix=self.words("look_below")) if report.failed else said

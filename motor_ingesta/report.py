@@ -34,6 +34,7 @@ class DatasetReport:
     seconds: float = 0.0
     retries: int = 0 # how often something that may pass was tried again
     error: str = "" # what stopped it, for a person
+    trace: str = "" # where in the code, if it was an error that nobody had foreseen
     warnings: list[str] = field(default_factory=list)
 
 # %% ../nbs/23_report.ipynb #03f36c84
