@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from motor_ingesta.audit import AuditReport
     from motor_ingesta.bronze import Stamp
+    from motor_ingesta.registry import Registry
     from motor_ingesta.repair import Recovery, Replay
 
 # %% auto #0
@@ -61,6 +62,7 @@ class MotorIngesta:
         self.lake = home if isinstance(home, Lake) else Lake(home)
         self.catalog = catalog if isinstance(catalog, Catalog) else load_catalog(catalog) if catalog else farmia_catalog()
         self.max_parallel, self.attempts, self._progress, self._spark, self._secrets = max_parallel, attempts, listen(*([progress] if callable(progress) else progress)), spark, secrets
+        self._registries: dict[str, Registry] = {} # by URL
 
     @property
     def spark(self) -> SparkSession:
@@ -138,7 +140,14 @@ class MotorIngesta:
     def _intake(self, dataset: Dataset):
         from motor_ingesta.ingest import FileIntake, TopicIntake
         if dataset.source.kind == "files": return FileIntake(self.spark, self.lake, dataset)
-        return TopicIntake(self.spark, self.lake, dataset, self._connections_for(dataset), self._secrets)
+        connections = self._connections_for(dataset)
+        return TopicIntake(self.spark, self.lake, dataset, connections, self._secrets, self._registry_at(connections.schema_registry))
+
+    def _registry_at(self, connection: RegistryConnection | None) -> Registry | None:
+        "One client for all batches: it reads the certificates when it is made, and remembers schemas"
+        from motor_ingesta.registry import Registry
+        if connection and connection.url not in self._registries: self._registries[connection.url] = Registry(connection, **self._secrets)
+        return self._registries[connection.url] if connection else None
 
     def connections(self) -> Connections:
         "The catalog's connections; those of the local services where it has none"
