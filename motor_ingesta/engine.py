@@ -182,7 +182,7 @@ class MotorIngesta:
         return wrong
 
 # %% ../nbs/60_engine.ipynb #469b11d5
-_UPKEEP_SECONDS = 600.0 # between the compactions of a continuous run
+_UPKEEP_SECONDS = 60.0 # between the compactions of a continuous run, which may commit several times a second
 
 def new_stamp() -> Stamp:
     "A new run's id, and the time now"

@@ -212,7 +212,9 @@ def exact_parts(source: FilesSource, files: list[LandedFile], says: str, types: 
     "The rows of some files, as `exact_rows` has them"
     if source.format != "json" or len(files) == 1: return [Part([file], [rows.num_rows], rows) for file in files if (rows := exact_rows(source, file, says, types, is_utc)) is not None]
     def read(contents: list[bytes]) -> tuple[list[int], pa.Table]:
-        return [data.count(b"\n") + 1 for data in contents], completed(json_lines(b"\n".join(contents), types), types, is_utc)
+        counts, rows = [data.count(b"\n") + 1 for data in contents], completed(json_lines(b"\n".join(contents), types), types, is_utc)
+        if sum(counts) != rows.num_rows: raise Odd("lines")
+        return counts, rows
     return [Part([files[i] for i in places], *found) for places, found in in_halves([_content(source, file) for file in files], read)]
 
 def _content(source: FilesSource, file: LandedFile) -> bytes | None: # None if the file is odd

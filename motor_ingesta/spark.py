@@ -89,9 +89,12 @@ def _class_archive(java: Path, settings: dict[str, str]) -> Path | None: # None 
     jars, digest = Path(pyspark.__file__).parent / "jars", lambda *things: hashlib.sha256(json.dumps(things).encode()).hexdigest()[:12]
     made_for = digest(str(java), java.stat().st_mtime_ns, jars.stat().st_mtime_ns, settings["spark.driver.extraClassPath"], _FIRST_STEPS)
     archive = cache_folder().parent / "classes" / f"{digest(str(jars))}-{made_for}.jsa"
-    archive.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(archive.with_suffix(".lock"), timeout=600):
-        if not archive.exists(): _make_archive(archive, settings)
+    if archive.exists(): return archive if archive.stat().st_size else None
+    try:
+        archive.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(archive.with_suffix(".lock"), timeout=600):
+            if not archive.exists(): _make_archive(archive, settings)
+    except OSError as error: _LOG.warning("Spark's classes cannot be kept in %s: %s", archive.parent, error); return None # a cache that is read only
     return archive if archive.stat().st_size else None
 
 def _make_archive(archive: Path, settings: dict[str, str]) -> None:
