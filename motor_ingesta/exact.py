@@ -294,7 +294,7 @@ class Exact:
 def make_table(uri: str, schema: pa.Schema, partition_by: list[str]) -> None:
     "Make a Delta table if there is none"
     from deltalake import DeltaTable
-    DeltaTable.create(uri, schema, mode="ignore", partition_by=partition_by)
+    if not DeltaTable.is_deltatable(uri): DeltaTable.create(uri, schema, mode="ignore", partition_by=partition_by)
 
 def append_batches(uri: str, # a Delta table that is there
                    schema: pa.Schema,
@@ -327,5 +327,7 @@ def append_rows(uri: str, # a Delta table, made if there is none
     "Append a few rows"
     from deltalake import DeltaTable, write_deltalake
     schema = pa.schema([(name, arrow_type(kind)) for name, kind in types.items()])
-    write_deltalake(uri, pa.Table.from_pylist([dict(zip(types, row)) for row in rows], schema), mode="append", schema_mode="merge")
-    _checkpoint(DeltaTable(uri))
+    make_table(uri, schema, [])
+    table = DeltaTable(uri)
+    write_deltalake(table, pa.Table.from_pylist([dict(zip(types, row)) for row in rows], schema), mode="append", schema_mode="merge")
+    _checkpoint(table)

@@ -71,6 +71,7 @@ def serve_increments(home: Path, files: int) -> None:
     folders = [f"2026/{1 + d // 25:02}/{1 + d % 25:02}" for d in range(min(100, max(1, files // 100)))]
     for i, folder in enumerate(folders): land(home, folder, i * files // len(folders), (i + 1) * files // len(folders) - i * files // len(folders))
     ingest(engine, 5 * files)
+    os.sync() # a hundred thousand files just landed, and every small write would wait for the disk to have them
     print("ready", flush=True)
     tracemalloc.start()
     for n, _ in enumerate(sys.stdin):
