@@ -140,14 +140,13 @@ class MotorIngesta:
     def _intake(self, dataset: Dataset):
         from motor_ingesta.ingest import FileIntake, TopicIntake
         if dataset.source.kind == "files": return FileIntake(self.spark, self.lake, dataset)
-        connections = self._connections_for(dataset)
-        return TopicIntake(self.spark, self.lake, dataset, connections, self._secrets, self._registry_at(connections.schema_registry))
+        return TopicIntake(self.spark, self.lake, dataset, self._connections_for(dataset), self._secrets, self._registry_at)
 
-    def _registry_at(self, connection: RegistryConnection | None) -> Registry | None:
+    def _registry_at(self, connection: RegistryConnection) -> Registry:
         "One client for all batches: it reads the certificates when it is made, and remembers schemas"
         from motor_ingesta.registry import Registry
-        if connection and connection.url not in self._registries: self._registries[connection.url] = Registry(connection, **self._secrets)
-        return self._registries[connection.url] if connection else None
+        if connection.url not in self._registries: self._registries[connection.url] = Registry(connection, **self._secrets)
+        return self._registries[connection.url]
 
     def connections(self) -> Connections:
         "The catalog's connections; those of the local services where it has none"

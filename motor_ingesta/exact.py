@@ -99,12 +99,16 @@ def _unpacked(source: FilesSource, file: LandedFile) -> bytes:
     if not data.isascii(): data.decode() # raises for what is not UTF-8
     return data
 
+def _in_json(types: dict[str, str]) -> list[tuple[str, pa.DataType]]: return [(name, pa.string() if kind in _AS_TEXT else arrow_type(kind)) for name, kind in types.items()]
+
+def _read_json(data: bytes, fields: list[tuple[str, pa.DataType]]) -> pa.Table:
+    return arrow_json.read_json(pa.BufferReader(data), arrow_json.ReadOptions(use_threads=False, block_size=len(data) + 1), arrow_json.ParseOptions(explicit_schema=pa.schema(fields), unexpected_field_behavior="error"))
+
 def json_lines(data: bytes, types: dict[str, str]) -> pa.Table: # as many rows as lines
     "Objects, each on a line of its own"
     borders = data.count(b"}\n{")
     if not data.startswith(b"{") or b"\r" in data or data.count(b"\n") != borders + data.endswith(b"\n"): raise Odd("lines")
-    schema = pa.schema([(name, pa.string() if kind in _AS_TEXT else arrow_type(kind)) for name, kind in types.items()])
-    read = arrow_json.read_json(pa.BufferReader(data), arrow_json.ReadOptions(use_threads=False, block_size=len(data) + 1), arrow_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error"))
+    read = _read_json(data, _in_json(types))
     if read.num_rows != borders + 1: raise Odd("lines")
     return read
 
@@ -113,9 +117,7 @@ def _json(source: FilesSource, file: LandedFile, says: str, types: dict[str, str
 def _json_array(source: FilesSource, file: LandedFile, says: str, types: dict[str, str]) -> pa.Table:
     data = _unpacked(source, file)
     if not data.startswith(b"["): raise Odd("no array")
-    schema = pa.schema([("rows", pa.list_(pa.struct([(name, pa.string() if kind in _AS_TEXT else arrow_type(kind)) for name, kind in types.items()])))])
-    whole = b'{"rows":' + data + b"}"
-    read = arrow_json.read_json(pa.BufferReader(whole), arrow_json.ReadOptions(use_threads=False, block_size=len(whole) + 1), arrow_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error"))
+    read = _read_json(b'{"rows":' + data + b"}", [("rows", pa.list_(pa.struct(_in_json(types))))])
     rows = pc.list_flatten(read["rows"])
     if read.num_rows != 1 or rows.null_count: raise Odd("elements")
     return pa.table({name: pc.struct_field(rows, i) for i, name in enumerate(types)})
@@ -171,6 +173,7 @@ def _avro(source: FilesSource, file: LandedFile, says: str, types: dict[str, str
         return pa.Table.from_pylist(list(records), pa.schema([(f["name"], arrow_type(types[f["name"]])) for f in records.writer_schema["fields"]]))
 
 _READERS = {"json": _json, "json_array": _json_array, "csv": _csv, "parquet": _parquet, "avro": _avro, "binary": _binary}
+_PACKED = (".bz2", ".zst", ".deflate") # which only Spark unpacks
 _LARGEST, _LARGEST_AVRO = 64 * 2**20, 8 * 2**20 # bytes of a file, unpacked; larger ones are for Spark to split, and of Avro, which Python reads row by row, to read quickly
 
 def exact_rows(source: FilesSource,
@@ -180,7 +183,7 @@ def exact_rows(source: FilesSource,
                is_utc: bool = True, # whether a time without a zone is one in UTC
               ) -> pa.Table | None: # None if the file is odd
     "The rows of a file that is exactly as declared"
-    if file.size > _LARGEST or file.path.endswith((".bz2", ".zst", ".deflate")): return None
+    if file.size > _LARGEST or file.path.endswith(_PACKED): return None
     try: return completed(_READERS[source.format](source, file, says, types), types, is_utc)
     except Exception: return None # whatever a reader raises for what it cannot read: Spark reads the file again, and says what is wrong with it
 
@@ -223,7 +226,7 @@ def _content(source: FilesSource, file: LandedFile) -> bytes | None: # None if t
 
 def _grouped(files: list[LandedFile]) -> Iterator[list[LandedFile]]:
     "Tiny files together, others alone"
-    is_tiny = lambda file: file.size <= _TINY and not file.path.endswith((".gz", ".bz2", ".zst", ".deflate"))
+    is_tiny = lambda file: file.size <= _TINY and not file.path.endswith((".gz", *_PACKED))
     yield from ([file] for file in files if not is_tiny(file))
     tiny = [file for file in files if is_tiny(file)]
     for i in range(0, len(tiny), _TOGETHER): yield tiny[i:i + _TOGETHER]

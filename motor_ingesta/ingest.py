@@ -31,7 +31,7 @@ from pyarrow import parquet
 from . import landing, topics
 from .arrivals import Arrivals, Notices, growing
 from .bronze import Counts, Stamp, append, bronze_rows, create_table, grow_table, last_batch, quarantine_rows, rows_from, take_back, write_good
-from .catalog import Connections, Dataset
+from .catalog import Connections, Dataset, RegistryConnection
 from .checkpoint import Batch, Checkpoint, SchemaLog, SchemaVersion
 from .errors import MotorIngestaError
 from .exact import FILE_ORIGIN, Exact, Odd, append_batches, can_read, file_origin, in_order, is_here, is_utc, make_table, quarantine_schema, stamped, table_schema
@@ -198,11 +198,11 @@ _MOST_ODD = 10_000 # records of a batch; with more of them Spark takes it all
 
 class TopicIntake:
     "New records of Kafka topics"
-    def __init__(self, spark: SparkSession, lake: Lake, dataset: Dataset, connections: Connections, secrets: dict, registry: Registry | None = None):
+    def __init__(self, spark: SparkSession, lake: Lake, dataset: Dataset, connections: Connections, secrets: dict, registry: Callable[[RegistryConnection], Registry] | None = None):
         self._spark, self._source, self._kafka, self._secrets = spark, dataset.source, connections.kafka, secrets
         self.log = Checkpoint(lake.checkpoint(dataset.name), dataset=dataset.name)
         self.schema = Schema(dataset, self.log, topics.declared_types(spark, dataset.source))
-        self._registry = registry or (Registry(connections.schema_registry, **secrets) if "avro" in (self._source.value.format, self._source.key.format) else None)
+        self._registry = (registry or partial(Registry, **secrets))(connections.schema_registry) if "avro" in (self._source.value.format, self._source.key.format) else None
         self.pending, self.warnings = 0, []
         self._unsettled: frozenset[int] = frozenset()
         self._writers: dict[int, tuple[str, dict[str, str]]] = {} # schema id → (schema, its columns)
