@@ -11,10 +11,12 @@ import os
 import posixpath
 import re
 import time
+from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
 from fnmatch import fnmatch
 from itertools import accumulate
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from .checkpoint import Checkpoint, by_folder
@@ -45,7 +47,7 @@ def period_end(folder: str, # relative to landing, such as `2026/01/07` or `2026
 def _differs(file: LandedFile, entry: list) -> bool: return entry[:2] != [file.size, file.modified_ns]
 
 # %% ../nbs/24_arrivals.ipynb #73a1cbad
-@dataclass
+@dataclass(slots=True)
 class _Folder:
     "What is remembered of a landing folder"
     modified_ns: int = 0 # its own times, if they can be relied on
@@ -55,6 +57,8 @@ class _Folder:
     oldest: float | None = None # when the first of its files that may leave landing was ingested, seconds since 1970
 
 _NEVER = _Folder() # listed
+
+_entry = attrgetter(*(f.name for f in fields(_Folder)))
 
 # %% ../nbs/24_arrivals.ipynb #9e3504ae
 def growing(files: list[LandedFile], # as they were planned, and have now been read
@@ -83,17 +87,22 @@ class Arrivals:
     def look(self, now: float | None = None) -> list[LandedFile]: # in the order of their paths
         "The files that were never ingested"
         self._now = time.time() if now is None else now
-        self._said, self._is_honest, self._is_store = self._log.looks(), is_honest(self._root), is_store(self._root)
-        self._before = {f: _Folder(*entry) for f, entry in self._said["folders"].items()} if self._said.get("pattern") == self._pattern else {}
+        said, self._is_honest, self._is_store = self._recall(), is_honest(self._root), is_store(self._root)
+        self._before = {f: _Folder(*entry) for f, entry in said["folders"].items()} if said.get("pattern") == self._pattern else {}
         self._folders, self._fresh, self.replaced, self._growing = {}, set(), [], {}
         found = self._changed() if self._is_honest else self._open() if self._before or not self._is_store else self._all()
         return sorted(file for folder, files in found for file in self._unknown(folder, files) if self._is_still(file))
 
+    def _recall(self) -> dict:
+        said = self._log.looks()
+        self._said, self._grew = json.dumps(said), said.get("growing", {})
+        return said
+
     def _changed(self) -> Iterator[tuple[str, list[LandedFile]]]:
         "The folders of a disk whose times are not the remembered ones"
-        waiting, device = dict.fromkeys(("", *self._before)), None # in order, and each once
+        waiting, device = OrderedDict.fromkeys(("", *self._before)), None # each once
         while waiting:
-            del waiting[folder := next(iter(waiting))]
+            folder, _ = waiting.popitem(last=False)
             if folder in self._folders or (stamp := folder_stamp(self._uri(folder))) is None: continue
             last, device = self._before.get(folder), device or stamp[2]
             age = self._now - max(stamp[:2]) / 1e9
@@ -102,14 +111,14 @@ class Arrivals:
 
     def _open(self) -> Iterator[tuple[str, list[LandedFile]]]:
         "The prefixes of an object store whose time is not over, and now and then one whose time is"
-        waiting = {"": None}
+        waiting = OrderedDict.fromkeys([""])
         while waiting:
-            del waiting[folder := next(iter(waiting))]
+            folder, _ = waiting.popitem(last=False)
             last = self._before.get(folder, _NEVER)
             if self._is_store and self._is_early(last, min(_DAY, (self._now - max(period_end(folder), last.news_at)) / _EIGHTH)): self._folders |= {f: kept for f, kept in self._before.items() if f"{f}/".startswith(f"{folder}/")}
             else: yield self._list(folder, waiting, self._over(folder, last.news_at))
 
-    def _list(self, folder: str, waiting: dict[str, None], noted: _Folder) -> tuple[str, list[LandedFile]]:
+    def _list(self, folder: str, waiting: OrderedDict[str, None], noted: _Folder) -> tuple[str, list[LandedFile]]:
         files, folders = list_folder(self._uri(folder), self._pattern, self._root)
         self.listings += 1
         self._folders[folder] = noted
@@ -142,7 +151,7 @@ class Arrivals:
 
     def _is_still(self, file: LandedFile) -> bool:
         "Whether a file that was caught while it was written is as it was at the look before"
-        if self._said.get("growing", {}).get(file.path, still := [file.size, file.modified_ns]) == still: return True
+        if self._grew.get(file.path, still := [file.size, file.modified_ns]) == still: return True
         self._growing[file.path] = still
         return False
 
@@ -157,8 +166,8 @@ class Arrivals:
                 if (noted := self._folders.get(above)) and noted.listed_at and not self._is_honest: noted.news_at = self._now
         self._growing |= {f.path: [f.size, f.modified_ns] for f in grown}
         for path in self._growing: self._folders[self._folder_of(path)] = _Folder()
-        says = {"pattern": self._pattern, "growing": self._growing, "folders": {f: list(astuple(noted)) for f, noted in self._folders.items()}}
-        if says != self._said: self._log.note_looks(says)
+        says = {"pattern": self._pattern, "growing": self._growing, "folders": {f: _entry(noted) for f, noted in self._folders.items()}}
+        if json.dumps(says) != self._said: self._log.note_looks(says)
 
     def ripe(self, before: float) -> Iterator[LandedFile]:
         "Files that may leave landing: ingested at or before a time, readable, and unchanged since"
@@ -208,12 +217,12 @@ class Notices(Arrivals):
     def look(self, now: float | None = None) -> list[LandedFile]:
         "The files that the stream has told and that were never ingested"
         self._discover()
-        self._now, self._said, self._is_honest = now or time.time(), self._log.looks(), False
+        self._now, said, self._is_honest = now or time.time(), self._recall(), False
         self._growing, self._fresh, self.replaced = {}, set(), []
-        self._folders = {f: _Folder(*entry) for f, entry in self._said.get("folders", {}).items()}
+        self._folders = {f: _Folder(*entry) for f, entry in said.get("folders", {}).items()}
         self._noted = list_folder(f"{self._queue}/names")[1]
         parts = [part for noted in self._noted for part in list_folder(noted, "*.json")[0]]
-        told = {self._file(json.loads(line)) for part in parts for line in read_bytes(part.path).splitlines()} | {LandedFile(path, *stamp) for path, stamp in self._said.get("growing", {}).items()}
+        told = {self._file(json.loads(line)) for part in parts for line in read_bytes(part.path).splitlines()} | {LandedFile(path, *stamp) for path, stamp in self._grew.items()}
         for folder in (found := by_folder([f for f in told if fnmatch(posixpath.basename(f.path), self._pattern)])): self._folders.setdefault(self._below(folder), _Folder())
         return sorted(file for folder, files in found.items() for file in self._unknown(self._below(folder), files))
 
