@@ -166,8 +166,8 @@ class MotorIngesta:
         rows = [tuple(v if not isinstance(v, (dict, list)) else json.dumps(v) for v in (report.run_id, d.dataset, d.status, report.started_at, d.seconds, d.rows_read, d.rows_written, d.rows_quarantined,
                 d.rows_rescued, d.batches, d.files, d.bytes, d.offsets, d.error, d.warnings)) for d in report.datasets]
         from motor_ingesta.exact import append_rows, is_here
-        if is_here(spark, self.lake.runs): append_rows(self.lake.runs, field_types(_RUNS), rows)
-        else: spark.createDataFrame(rows, _RUNS).coalesce(1).write.format("delta").mode("append").option("mergeSchema", "true").save(self.lake.runs)
+        if not (is_here(spark, self.lake.runs) and append_rows(self.lake.runs, field_types(_RUNS), rows)):
+            spark.createDataFrame(rows, _RUNS).coalesce(1).write.format("delta").mode("append").option("mergeSchema", "true").save(self.lake.runs)
         self._upkeep(self.lake.runs)
 
     def _upkeep(self, *tables: str, at_least: float = 0.0) -> list[str]: # what went wrong

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import fastavro
@@ -27,12 +28,15 @@ from .lake import LandedFile, filesystem, is_store
 from .landing import ORIGIN, Inspection, csv_names, source_path
 from .schemas import element_type, struct_fields
 
-if TYPE_CHECKING: from pyspark.sql import SparkSession
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+    from pyspark.sql import SparkSession
 
 # %% auto #0
 __all__ = ['FILE_ORIGIN', 'arrow_type', 'can_read', 'are_for_json', 'Odd', 'completed', 'json_lines', 'avro_kind', 'exact_rows',
-           'in_halves', 'Part', 'exact_parts', 'is_here', 'is_utc', 'in_order', 'table_schema', 'quarantine_schema',
-           'file_origin', 'stamped', 'Exact', 'make_table', 'append_batches', 'append_rows']
+           'in_halves', 'Part', 'exact_parts', 'is_here', 'suits', 'is_utc', 'in_order', 'table_schema',
+           'quarantine_schema', 'file_origin', 'stamped', 'ahead', 'Exact', 'open_table', 'append_batches',
+           'append_rows']
 
 # %% ../nbs/43_exact.ipynb #6b522bb4
 _TYPES = {"STRING": pa.string(), "BOOLEAN": pa.bool_(), "TINYINT": pa.int8(), "SMALLINT": pa.int16(), "INT": pa.int32(), "BIGINT": pa.int64(), "DOUBLE": pa.float64(),
@@ -235,12 +239,12 @@ def _grouped(files: list[LandedFile]) -> Iterator[list[LandedFile]]:
 _FEATURES = {"appendOnly", "invariants", "timestampNtz", "checkConstraints"} # that a table may ask of its writers; type widening, for one, is not for delta-rs
 
 def is_here(spark: SparkSession, uri: str) -> bool:
-    "Whether a table at this place is for this process to write"
-    if is_store(uri) or "DATABRICKS_RUNTIME_VERSION" in os.environ or not spark.conf.get("spark.master", "").startswith("local"): return False
-    try: from deltalake import DeltaTable
-    except ImportError: return False
-    if not DeltaTable.is_deltatable(uri): return True
-    asked = DeltaTable(uri).protocol()
+    "Whether tables at this place are for this process to write"
+    return not is_store(uri) and "DATABRICKS_RUNTIME_VERSION" not in os.environ and spark.conf.get("spark.master", "").startswith("local") and find_spec("deltalake") is not None
+
+def suits(table: DeltaTable) -> bool:
+    "Whether delta-rs knows all that a table asks of its writers"
+    asked = table.protocol()
     return asked.min_writer_version in (1, 2, 7) and set(asked.writer_features or ()) <= _FEATURES
 
 def is_utc(spark: SparkSession) -> bool: return spark.conf.get("spark.sql.session.timeZone") in ("UTC", "Etc/UTC", "GMT", "Z")
@@ -286,6 +290,17 @@ def stamped(rows: pa.Table, # the dataset's columns
     return rows
 
 
+# %% ../nbs/43_exact.ipynb #0df3ee37
+def ahead(items: Iterator, # none of them None
+          many: int = 2, # at most so many are ready
+         ) -> Iterator:
+    "The same items, made by a thread while others are used"
+    with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
+        coming = deque(pool.submit(next, items, None) for _ in range(many))
+        while (item := coming.popleft().result()) is not None:
+            coming.append(pool.submit(next, items, None))
+            yield item
+
 # %% ../nbs/43_exact.ipynb #6a3c5546
 @dataclass
 class Exact:
@@ -294,43 +309,41 @@ class Exact:
     quarantine: pa.Schema
     batches: Iterator[pa.RecordBatch] # rows of bronze; when they end, the batch has on record what is left
 
-def make_table(uri: str, schema: pa.Schema, partition_by: list[str]) -> None:
-    "Make a Delta table if there is none"
+def open_table(uri: str, schema: pa.Schema, partition_by: list[str] | None = None) -> DeltaTable:
+    "A Delta table, made if there is none"
     from deltalake import DeltaTable
-    if not DeltaTable.is_deltatable(uri): DeltaTable.create(uri, schema, mode="ignore", partition_by=partition_by)
+    from deltalake.exceptions import TableNotFoundError
+    try: return DeltaTable(uri)
+    except TableNotFoundError: return DeltaTable.create(uri, schema, mode="ignore", partition_by=partition_by)
 
-def append_batches(uri: str, # a Delta table that is there
+def append_batches(table: DeltaTable,
                    schema: pa.Schema,
                    batches: Iterator[pa.RecordBatch], # the commit is made when they end
-                   partition_by: list[str],
                    writers: list[str], # who writes: identities under which the log has this batch
                    batch: int,
                    **said, # what the table's history should tell of this commit
                   ) -> None:
     "Append in one commit"
-    from deltalake import DeltaTable, write_deltalake
-    table = DeltaTable(uri)
+    from deltalake import CommitProperties, Transaction
     have = {field.name: field.type for field in pa.schema(table.schema())} # delta-rs would cast what does not fit
     if other := [field.name for field in schema if have.get(field.name, field.type) != field.type]: raise TypeError(f"the table has other types for {', '.join(other)}")
-    write_deltalake(table, pa.RecordBatchReader.from_batches(schema, batches), mode="append", schema_mode="merge", partition_by=partition_by, commit_properties=_commit(writers, batch, said))
-    _checkpoint(table)
-
-def _commit(writers: list[str], batch: int, said: dict):
-    from deltalake import CommitProperties, Transaction
-    return CommitProperties(custom_metadata={"userMetadata": json.dumps({"writer": writers[0], "batch": batch, **said})}, app_transactions=[Transaction(writer, batch) for writer in writers])
-
-def _checkpoint(table) -> None: # a `DeltaTable` just written to
-    "Every tenth commit gets one, as Spark makes them, for readers and the upkeep go on from there; delta-rs would make every hundredth"
-    if table.version() % 10 == 0: table.create_checkpoint()
+    user = json.dumps({"writer": writers[0], "batch": batch, **said})
+    _append(table, pa.RecordBatchReader.from_batches(schema, ahead(batches)), commit_properties=CommitProperties(custom_metadata={"userMetadata": user}, app_transactions=[Transaction(writer, batch) for writer in writers]))
 
 def append_rows(uri: str, # a Delta table, made if there is none
                 types: dict[str, str], # its columns
                 rows: list[tuple],
-               ) -> None:
+               ) -> bool: # whether the table is one that delta-rs may write to
     "Append a few rows"
-    from deltalake import DeltaTable, write_deltalake
     schema = pa.schema([(name, arrow_type(kind)) for name, kind in types.items()])
-    make_table(uri, schema, [])
-    table = DeltaTable(uri)
-    write_deltalake(table, pa.Table.from_pylist([dict(zip(types, row)) for row in rows], schema), mode="append", schema_mode="merge")
-    _checkpoint(table)
+    if not suits(table := open_table(uri, schema)): return False
+    _append(table, pa.Table.from_pylist([dict(zip(types, row)) for row in rows], schema))
+    return True
+
+def _append(table: DeltaTable, rows: pa.Table | pa.RecordBatchReader, **more) -> None:
+    "Every tenth commit gets a checkpoint, as Spark makes them: readers and the upkeep go on from there. At other commits delta-rs would only look through the log, and what for takes longer with each run"
+    from deltalake import PostCommitHookProperties, write_deltalake
+    write_deltalake(table, rows, mode="append", schema_mode="merge", post_commithook_properties=PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False), **more)
+    if table.version() % 10 == 0:
+        table.create_checkpoint()
+        table.cleanup_metadata()

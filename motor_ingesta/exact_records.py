@@ -39,7 +39,7 @@ def _is_plain(schema: dict, types: dict[str, str]) -> bool:
     return schema["type"] == "record" and bool(schema["fields"]) and all(f["name"] in types and avro_kind(f["type"]) == types[f["name"]] for f in schema["fields"])
 
 # %% ../nbs/44_exact_records.ipynb #75ee3c2c
-_AT_ONCE, _PATIENCE = 20_000, 60.0 # records; seconds
+_AT_ONCE, _ASKED, _PATIENCE = 20_000, 500, 60.0 # records; messages, few enough that Python's collector of garbage does not look through all of them; seconds
 
 @dataclass
 class Records:
@@ -68,17 +68,18 @@ def fetched(connection: KafkaConnection,
     limits = dict(ends)
     left = sum(end - offsets[topic][str(p)][0] for (topic, p), end in ends.items()) # at most: transactions leave gaps
     config = connection.client_config(**secrets) | {"group.id": "motor_ingesta-exact", "enable.auto.commit": False, "enable.auto.offset.store": False, "isolation.level": "read_committed", "enable.partition.eof": True, "auto.offset.reset": "error", "fetch.queue.backoff.ms": 20, "log_level": 0}
-    consumer, heard = Consumer(config), time.monotonic()
+    consumer, heard, held = Consumer(config), time.monotonic(), Records()
     try:
         consumer.assign([TopicPartition(topic, p, offsets[topic][str(p)][0]) for topic, p in ends])
         while ends:
-            messages = consumer.consume(max(1, min(left, _AT_ONCE)), 0.2) # it waits for as many
+            messages = consumer.consume(max(1, min(left, _ASKED)), 0.2) # it waits for as many
             if messages: heard = time.monotonic()
             elif time.monotonic() - heard > _PATIENCE: raise Odd(f"Kafka gave nothing for {_PATIENCE:.0f} s")
             before = set(ends)
             records = _of(messages, ends, limits)
             if done := before - set(ends): consumer.pause([TopicPartition(*place) for place in done]) # Kafka would go on with what is beyond
-            if records: left -= len(records.values); yield records
+            if records: left -= len(records.values); held.add(records)
+            if held.values and (len(held.values) >= _AT_ONCE or not ends): yield held; held = Records()
     finally: consumer.close()
 
 def _of(messages: list, ends: dict[tuple[str, int], int], limits: dict[tuple[str, int], int]) -> Records | None:

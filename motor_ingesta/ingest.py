@@ -34,7 +34,7 @@ from .bronze import Counts, Stamp, append, bronze_rows, create_table, grow_table
 from .catalog import Connections, Dataset, RegistryConnection
 from .checkpoint import Batch, Checkpoint, SchemaLog, SchemaVersion
 from .errors import MotorIngestaError
-from .exact import FILE_ORIGIN, Exact, Odd, append_batches, can_read, file_origin, in_order, is_here, is_utc, make_table, quarantine_schema, stamped, table_schema
+from .exact import FILE_ORIGIN, Exact, Odd, append_batches, can_read, file_origin, in_order, is_here, is_utc, open_table, quarantine_schema, stamped, suits, table_schema
 from .exact_records import Records, exact_avro, exact_json, exact_writers, fetched, may_be_exact_json, record_origin, spark_records
 from .lake import Lake, delete_file, exists, filesystem, is_store, list_files, move_file, read_bytes, write_bytes
 from .landing import Inspection, find_unreadable, inspect_files, is_file_fault, read_files, told_types
@@ -43,7 +43,9 @@ from .registry import Registry, SchemaUnknown
 from .schemas import differences, evolved, widens
 from .topics import AvroReader, avro_types, decode, key_writers, plan_offsets, read_records, reader_hints
 
-if TYPE_CHECKING: from pyspark.sql import DataFrame, SparkSession
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+    from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
 __all__ = ['SchemaChanged', 'Schema', 'FileIntake', 'TopicIntake', 'Road', 'CheckpointMismatch', 'check_together', 'batches',
@@ -381,8 +383,9 @@ class Road:
         if (exact := intake.exact(batch, stamp, counts)) is None: return None
         if batch.is_retry and last_batch(self.bronze, writer) >= batch.id: return None # an earlier try took all of it the careful way
         try:
-            if (first := next(exact.batches, None)) is None: return None
-            self._append_exact(intake, replace(exact, batches=chain([first], exact.batches)), batch, stamp, [writer, f"{writer}/exact"])
+            table = open_table(self.bronze, exact.schema, sink.partition_by)
+            if not suits(table) or (first := next(exact.batches, None)) is None: return None
+            self._append_exact(intake, table, replace(exact, batches=chain([first], exact.batches)), batch, stamp, [writer, f"{writer}/exact"])
         except Exception as error: # the careful way either mends it or says it better
             if last_batch(self.bronze, f"{writer}/exact") < batch.id:
                 self._is_careful = True
@@ -391,14 +394,12 @@ class Road:
         intake.took(batch)
         return counts
 
-    def _append_exact(self, intake, exact: Exact, batch: Batch, stamp: Stamp, writers: list[str]) -> None:
-        sink = self.dataset.sink
+    def _append_exact(self, intake, table: DeltaTable, exact: Exact, batch: Batch, stamp: Stamp, writers: list[str]) -> None:
         if self._ready_for != intake.schema.version:
-            make_table(self.bronze, exact.schema, sink.partition_by)
-            make_table(self.quarantine, exact.quarantine, ["ingestion_date"])
-            if intake.schema.version > 0: grow_table(self.spark, self.bronze, intake.schema.types)
+            open_table(self.quarantine, exact.quarantine, ["ingestion_date"])
+            if intake.schema.version > 0: grow_table(self.spark, self.bronze, intake.schema.types); table.update_incremental()
             self._ready_for = intake.schema.version
-        append_batches(self.bronze, exact.schema, exact.batches, sink.partition_by, writers, batch.id, run_id=stamp.run_id)
+        append_batches(table, exact.schema, exact.batches, writers, batch.id, run_id=stamp.run_id)
 
     def _take_back(self, counts: Counts, paths: set[str]) -> Counts:
         good, bad = (take_back(self.spark, uri, paths) for uri in (self.bronze, self.quarantine))

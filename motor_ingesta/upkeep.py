@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from .bronze import commits_after, newest_checkpoint
-from .exact import is_here
+from .exact import is_here, suits
 from .lake import read_bytes, write_bytes
 
 if TYPE_CHECKING: from pyspark.sql import SparkSession
@@ -61,7 +61,7 @@ def upkeep(spark: SparkSession,
     return due
 
 def _compact(spark: SparkSession, uri: str, partitions: list[str]) -> None:
-    if is_here(spark, uri) and not any(None in json.loads(p).values() for p in partitions): return _compact_here(uri, partitions)
+    if is_here(spark, uri) and _compact_here(uri, partitions): return
     for name, value in _SETTINGS.items(): spark.conf.set(name, spark.conf.get(name, value)) # unset, Delta would write a gigabyte again, each time
     quoted = lambda value: "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
     same = lambda column, value: f"`{column}` IS NULL" if value is None else f"`{column}` = {quoted(value)}"
@@ -69,11 +69,13 @@ def _compact(spark: SparkSession, uri: str, partitions: list[str]) -> None:
     where = " OR ".join("(" + " AND ".join(same(*item) for item in json.loads(p).items()) + ")" for p in partitions if p != "{}")
     spark.sql(f"OPTIMIZE delta.`{uri}`" + (f" WHERE {where}" if where else "")).collect()
 
-def _compact_here(uri: str, partitions: list[str]) -> None:
+def _compact_here(uri: str, partitions: list[str]) -> bool: # whether it did
     "The same by delta-rs, in some milliseconds where Spark takes a second"
     from deltalake import DeltaTable
-    table = DeltaTable(uri)
-    for p in partitions: table.optimize.compact([(name, "=", value) for name, value in json.loads(p).items()], target_size=_SMALL)
+    which, table = [json.loads(p) for p in partitions], DeltaTable(uri)
+    if not suits(table) or any(None in values.values() for values in which): return False
+    for values in which: table.optimize.compact([(name, "=", value) for name, value in values.items()], target_size=_SMALL)
+    return True
 
 def _vacuum(spark: SparkSession, uri: str) -> None:
     spark.sql(f"VACUUM delta.`{uri}` LITE").collect()
