@@ -74,7 +74,7 @@ def latencies(table: Path, after: float) -> np.ndarray:
     for log in sorted((table / "_delta_log").glob("*.json")):
         actions = [json.loads(line) for line in log.read_text().splitlines()]
         at = next((a["commitInfo"]["timestamp"] / 1000 for a in actions if "commitInfo" in a), 0)
-        for added in (a["add"]["path"] for a in actions if "add" in a and at > after):
+        for added in (a["add"]["path"] for a in actions if "add" in a and a["add"]["dataChange"] and at > after): # a compaction shows nothing new
             made = parquet.read_table(table / unquote(added), columns=["_timestamp"])["_timestamp"].cast("int64").to_numpy()
             unit = parquet.read_schema(table / unquote(added)).field("_timestamp").type.unit
             found.append(at - made / {"ns": 1e9, "us": 1e6, "ms": 1e3}[unit])
