@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import chdir
 from dataclasses import is_dataclass
@@ -27,15 +28,19 @@ from functools import cache
 from importlib import import_module
 from itertools import groupby
 from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Literal, Union, get_args, get_origin
 
 import yaml
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
 
 from .errors import MotorIngestaError
 from .jars import cache_folder
 
 # %% auto #0
-__all__ = ['READMES', 'SiteError', 'repository', 'page_name', 'notebooks', 'relink', 'write_readmes', 'title_alone', 'draw',
-           'run_companion', 'sidebar', 'build_site']
+__all__ = ['READMES', 'SiteError', 'repository', 'page_name', 'notebooks', 'relink', 'write_readmes', 'key_tables', 'title_alone',
+           'draw', 'run_companion', 'sidebar', 'build_site']
 
 # %% ../nbs/86_site.ipynb #5761b9d0
 class SiteError(MotorIngestaError):
@@ -73,6 +78,34 @@ def write_readmes(root: Path) -> None:
     for stem, name in READMES.items():
         text, _ = MarkdownExporter().from_filename(root / "nbs" / f"{stem}.ipynb")
         (root / name).write_text(relink(text, _to_readme).strip() + "\n", encoding="utf-8")
+
+# %% ../nbs/86_site.ipynb #8195f8a9
+def _value(kind, say: Callable[[str], str]) -> str:
+    "A type, for a person"
+    parts = get_args(kind)
+    if get_origin(kind) is Annotated: return _value(parts[0], say)
+    if get_origin(kind) is Literal: return f" {say('or')} ".join(f"`{value}`" for value in parts)
+    if get_origin(kind) in (Union, UnionType): return f" {say('or')} ".join(_value(part, say) for part in parts if part is not NoneType)
+    if get_origin(kind) is list: return f"{say('list of')} {_value(parts[0], say)}"
+    if get_origin(kind) is dict: return say("mapping")
+    if issubclass(kind, BaseModel): return f"[{kind.__name__}](#{kind.__name__.lower()})"
+    return say({str: "text", int: "whole number", bool: "true or false", SecretStr: "text, kept secret"}[kind])
+
+def _default(field: FieldInfo, say: Callable[[str], str]) -> str:
+    if field.is_required(): return f"**{say('required')}**"
+    value = field.get_default(call_default_factory=True)
+    return "" if value in (None, "", [], {}) or isinstance(value, BaseModel) else f"`{value}`"
+
+# %% ../nbs/86_site.ipynb #5ab6ac51
+def key_tables(*models: type[BaseModel], # of the catalog
+               say: Callable[[str], str] = str, # gives an English text in the page's language
+              ) -> str: # Markdown
+    "The keys of each model: type, default, meaning"
+    head = "| " + " | ".join(map(say, ("key", "value", "unless told", "meaning"))) + " |\n|---|---|---|---|\n"
+    def line(name: str, field: FieldInfo) -> str:
+        meaning = say(field.description).replace("|", "&#124;") if field.description else ""
+        return f"| `{field.alias or name}` | {_value(field.annotation, say)} | {_default(field, say)} | {meaning} |"
+    return "\n\n".join(f"### {model.__name__}\n\n{say(model.__doc__)}.\n\n{head}" + "\n".join(line(*key) for key in model.model_fields.items()) for model in models)
 
 # %% ../nbs/86_site.ipynb #f31f6e25
 def _import_types(cell) -> None:

@@ -407,6 +407,22 @@ def test_motor_de_ingesta(home, lab, services, window):
     window.picture(panel, "motor_de_ingesta_es")
 
     says(line("sales/online_orders"), re.compile(r"✓ correcto\s*20\d\d-"))  # known from the table of runs
+    tab(panel, "Bronze").click()
+    look = lit(panel)
+    choose(look, "Dataset", "sales/orders")
+    button(look, "Mostrar").click()
+    says(look, re.compile(r"[\d.]+ filas en 1 partición"))
+    window.picture(look, "bronze_es")
+    tab(panel, "Cuarentena").click()
+    look = lit(panel)
+    choose(look, "Dataset", "sales/orders")
+    button(look, "Mostrar").click()
+    says(look, "filas en cuarentena")
+    choose(look, "Motivo", quarantine["_reason"][0].as_py())
+    look.locator(".dt-scroll-body tbody tr").first.click()
+    button(look, "Ir a su origen").click()
+    look.get_by_role("region", name=re.compile("landingcaso")).wait_for()
+    window.picture(look, "quarantine_es")
 
     window.dark()
     panel = window.panel()
