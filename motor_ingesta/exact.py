@@ -12,6 +12,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -328,7 +329,8 @@ def append_batches(table: DeltaTable,
     have = {field.name: field.type for field in pa.schema(table.schema())} # delta-rs would cast what does not fit
     if other := [field.name for field in schema if have.get(field.name, field.type) != field.type]: raise TypeError(f"the table has other types for {', '.join(other)}")
     user = json.dumps({"writer": writers[0], "batch": batch, **said})
-    _append(table, pa.RecordBatchReader.from_batches(schema, ahead(batches)), commit_properties=CommitProperties(custom_metadata={"userMetadata": user}, app_transactions=[Transaction(writer, batch) for writer in writers]))
+    properties = CommitProperties(custom_metadata={"userMetadata": user}, app_transactions=[Transaction(writer, batch) for writer in writers])
+    with closing(ahead(batches)) as rows: _append(table, pa.RecordBatchReader.from_batches(schema, rows), commit_properties=properties) # whatever happens, nothing is read any more afterwards
 
 def append_rows(uri: str, # a Delta table, made if there is none
                 types: dict[str, str], # its columns
