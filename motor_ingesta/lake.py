@@ -33,10 +33,10 @@ def _joined(root: str, *parts: str) -> str:
     return "/".join([root.rstrip("/"), *parts])
 
 def _absolute(home: str | Path) -> str:
-    "A local path made absolute; any other URI as it is"
+    "A local path made absolute, without `..`, as Spark tells it; any other URI as it is"
     home = str(home)
     if home.startswith("file:"): home = "/" + home.removeprefix("file:").lstrip("/")
-    return home.rstrip("/") if "://" in home or home.startswith("dbfs:") else Path(home).expanduser().absolute().as_posix()
+    return home.rstrip("/") if "://" in home or home.startswith("dbfs:") else Path(os.path.abspath(Path(home).expanduser())).as_posix()
 
 # %% ../nbs/10_lake.ipynb #d4f83218
 class Lake:
