@@ -14,16 +14,17 @@ from .audit import audit_files, complete_offsets
 from .bronze import RECORD, Stamp, append, bronze_rows, delete_where, quarantine_rows, take_back
 from .catalog import Connections, Dataset
 from .checkpoint import Checkpoint
+from .errors import MotorIngestaError
 from .ingest import FileIntake, TopicIntake
 from .lake import Lake, LandedFile, delete_folder, exists, list_files, plain_path
 from .landing import ORIGIN, find_unreadable, inspect_files, parse_raw, read_files
-from .records import Changes
+from .records import Changes, types_of
 from .topics import decode_values
 
 if TYPE_CHECKING: from pyspark.sql import Column, DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['Selection', 'Replay', 'replay', 'finish_replay', 'Recovery', 'recover']
+__all__ = ['Selection', 'Replay', 'replay', 'TypesDiffer', 'finish_replay', 'Recovery', 'recover']
 
 # %% ../nbs/53_repair.ipynb #a1d17b0f
 @dataclass(frozen=True)
@@ -117,10 +118,24 @@ def replay(spark: SparkSession, lake: Lake, dataset: Dataset, connections: Conne
         whole, files = _files_again(spark, lake, dataset, chosen)
         if whole is not None: rows = rows.unionByName(whole.withColumn("_whole", F.lit(True)), allowMissingColumns=True)
     _stage(rows, stamp, _staging(log, number))
+    _must_fit(spark, _staging(log, number), lake.bronze(dataset.name), dataset.name)
     log.note_replay({"number": number, "state": "staged", "run_id": stamp.run_id, "at": stamp.ingested_at.isoformat(), "files": [[f.path, f.size, f.modified_ns] for f in files]})
     done.rows = finish_replay(spark, lake, dataset)
     done.replayed = spark.read.format("delta").load(quarantine).where(F.col("_replayed_by") == stamp.run_id).count()
     return done
+
+class TypesDiffer(MotorIngestaError):
+    "The catalog gives a column another type than bronze has"
+
+def _must_fit(spark: SparkSession, staging: str, bronze: str, name: str) -> None:
+    "Before the replay is on record, for what is there is done by every run until it succeeds"
+    if not exists(f"{bronze}/_delta_log"): return
+    have, told = (types_of(spark.read.format("delta").load(uri)) for uri in (bronze, f"{staging}/good"))
+    try: spark.read.format("delta").load(f"{staging}/good").drop("_key_raw", "_whole").limit(0).write.format("delta").mode("append").option("mergeSchema", "true").save(bronze)
+    except Exception as error:
+        other = [f"{column} {have[column]} in bronze, {kind} in the catalog" for column, kind in told.items() if have.get(column, kind) != kind]
+        if "DELTA_FAILED_TO_MERGE_FIELDS" not in str(error) or not other: raise
+        raise TypesDiffer(f"{name} cannot be replayed: " + "; ".join(other), fix="give these columns their old types in the catalog, or other names") from error
 
 def _log(lake: Lake, dataset: Dataset) -> Checkpoint: return Checkpoint(lake.checkpoint(dataset.name), lake.landing(dataset.name), dataset.name)
 def _staging(log: Checkpoint, number: int) -> str: return f"{log.uri}/staged/{number:09}"

@@ -8,6 +8,10 @@ import pytest
 from deltalake import DeltaTable
 from vega_datasets import local_data
 
+from motor_ingesta.catalog import parse_catalog
+from motor_ingesta.engine import MotorIngesta
+from motor_ingesta.repair import TypesDiffer
+
 CATALOG = """
 datasets:
   - datasource: weather
@@ -31,3 +35,24 @@ def test_seattle_weather(tmp_path, motor_ingesta):
     assert report["datasets"][0]["rows_written"] == len(source) == len(bronze)
     assert sum(float(row["precipitation"]) for row in source) == pytest.approx(bronze.precipitation.sum())
     assert set(bronze.weather) == {row["weather"] for row in source}
+
+
+def test_a_spreadsheet_and_a_replay_that_cannot_be(tmp_path):
+    landing = tmp_path / "landingcaso/campo/parcelas/2026/01/07"
+    landing.mkdir(parents=True)
+    (landing / "parcelas.csv").write_bytes("parcela;ha;siembra\nPeñón;12,5;15/03/2026\nmil;1.234,5;16/03/2026\n".encode("windows-1252"))
+    def engine(area, options): return MotorIngesta(tmp_path / "x" / "..", parse_catalog(f"""
+datasets:
+  - datasource: campo
+    dataset: parcelas
+    source: {{kind: files, format: csv, schema: "parcela STRING, ha {area}, siembra DATE", options: {options}}}
+"""))
+    spreadsheet = "{header: true, sep: ';', encoding: windows-1252, dateFormat: dd/MM/yyyy, locale: es-ES}"
+    assert engine("DOUBLE", "{header: true}").run().datasets[0].rows_quarantined == 1
+    for _ in range(2):  # the first leaves nothing behind that stands in the way
+        with pytest.raises(TypesDiffer, match="ha DOUBLE in bronze, DECIMAL"): engine("DECIMAL(10,2)", spreadsheet).replay("campo/parcelas")
+    shutil.rmtree(tmp_path / "datalakecaso")
+    whole = engine("DECIMAL(10,2)", spreadsheet)
+    assert not whole.run().failed
+    assert [(r.parcela, str(r.ha), str(r.siembra)) for r in whole.bronze("campo/parcelas").orderBy("ha").collect()] == [("Peñón", "12.50", "2026-03-15"), ("mil", "1234.50", "2026-03-16")]
+    assert whole.audit().difference == 0
