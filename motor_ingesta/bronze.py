@@ -12,15 +12,16 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from .errors import MotorIngestaError
 from .lake import exists, plain_path, read_bytes
 from .landing import ORIGIN
 from .records import types_of
-from .schemas import widens
+from .schemas import ddl, retyped, widens
 
 if TYPE_CHECKING: from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['RECORD', 'REPLAYED', 'Stamp', 'bronze_rows', 'quarantine_rows', 'create_table', 'grow_table', 'append',
+__all__ = ['RECORD', 'REPLAYED', 'Stamp', 'bronze_rows', 'quarantine_rows', 'create_table', 'TypesDiffer', 'grow_table', 'append',
            'newest_checkpoint', 'commits_after', 'last_batch', 'take_back', 'rows_from', 'delete_where', 'Counts',
            'write_good']
 
@@ -68,22 +69,40 @@ def create_table(spark: SparkSession,
     writer.save(uri)
 
 # %% ../nbs/50_bronze.ipynb #9c914527
+class TypesDiffer(MotorIngestaError):
+    "A column has another type in the catalog than in bronze, and does not widen to it"
+
 def grow_table(spark: SparkSession,
                uri: str, # a Delta table
                types: dict[str, str], # the columns it should have
               ) -> None:
-    "Add the columns a table lacks, and widen those that are too narrow"
-    have = types_of(spark.read.format("delta").load(uri))
-    added, wider = {n: k for n, k in types.items() if n not in have}, {n: k for n, k in types.items() if n in have and have[n] != k}
-    quoted, table, before = lambda name: f"`{name.replace('`', '``')}`", f"delta.`{uri}`", [n for n in have if n in types][-1:]
-    places = []
-    for name, kind in added.items():
-        places.append(f"{quoted(name)} {kind} " + (f"AFTER {quoted(before[0])}" if before else "FIRST"))
+    "Add the columns a table lacks, and widen those that are too narrow; `TypesDiffer` if one can be neither"
+    rows = spark.read.format("delta").load(uri)
+    have, table = types_of(rows), f"delta.`{uri}`"
+    others = [(".".join(map(_quoted, path)), mine, kind) for path, mine, kind in retyped(have, types)]
+    unlike = [f"{path} is {mine} in bronze and {kind} in the catalog" for path, mine, kind in others if not widens(mine, kind) and not {mine, kind} <= _MERGED]
+    if unlike and not rows.isEmpty(): raise TypesDiffer(f"the table at {uri} keeps its types: {'; '.join(unlike)}".replace("`", ""), fix=_SETTLE)
+    if unlike: have, others = _remake(spark, uri, have | {name: kind for name, kind in types.items() if name in have}), []
+    before, places = [n for n in have if n in types][-1:], []
+    for name, kind in types.items():
+        if name in have: continue
+        places.append(f"{_quoted(name)} {kind} " + (f"AFTER {_quoted(before[0])}" if before else "FIRST"))
         before = [name]
     if places: spark.sql(f"ALTER TABLE {table} ADD COLUMNS ({', '.join(places)})")
+    wider = [(path, kind) for path, mine, kind in others if widens(mine, kind)]
     if wider: spark.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ('delta.enableTypeWidening' = 'true')")
-    for name, kind in wider.items():
-        if widens(have[name], kind): spark.sql(f"ALTER TABLE {table} ALTER COLUMN {quoted(name)} TYPE {kind}")
+    for path, kind in wider: spark.sql(f"ALTER TABLE {table} ALTER COLUMN {path} TYPE {kind}")
+
+def _remake(spark: SparkSession, uri: str, types: dict[str, str]) -> dict[str, str]:
+    "An empty table with other types"
+    partition_by = spark.sql(f"DESCRIBE DETAIL delta.`{uri}`").first().partitionColumns
+    spark.createDataFrame([], ddl(types)).write.format("delta").mode("overwrite").option("overwriteSchema", "true").partitionBy(*partition_by).save(uri)
+    return types
+
+_SETTLE = "give these columns their old types in the catalog, or other names; or, if landing still has every file, remove the dataset's bronze, quarantine and checkpoint, and the next run reads all of them"
+_MERGED = {"TINYINT", "SMALLINT", "INT"} # Parquet stores them alike, and Delta takes one for another
+
+def _quoted(name: str) -> str: return f"`{name.replace('`', '``')}`"
 
 # %% ../nbs/50_bronze.ipynb #32d1b54d
 def append(rows: DataFrame,

@@ -11,7 +11,7 @@ from functools import reduce
 from typing import TYPE_CHECKING
 
 from .audit import audit_files, complete_offsets
-from .bronze import RECORD, Stamp, append, bronze_rows, delete_where, quarantine_rows, take_back
+from .bronze import RECORD, Stamp, append, bronze_rows, delete_where, grow_table, quarantine_rows, take_back
 from .catalog import Connections, Dataset
 from .checkpoint import Checkpoint
 from .errors import MotorIngestaError
@@ -24,7 +24,7 @@ from .topics import decode_values
 if TYPE_CHECKING: from pyspark.sql import Column, DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['Selection', 'Replay', 'replay', 'TypesDiffer', 'finish_replay', 'Recovery', 'recover']
+__all__ = ['Selection', 'Replay', 'replay', 'finish_replay', 'Recovery', 'recover']
 
 # %% ../nbs/53_repair.ipynb #a1d17b0f
 @dataclass(frozen=True)
@@ -117,25 +117,13 @@ def replay(spark: SparkSession, lake: Lake, dataset: Dataset, connections: Conne
         rows = _lines_again(spark, lake, dataset, chosen).withColumn("_whole", F.lit(False)).where("_reason IS NULL")
         whole, files = _files_again(spark, lake, dataset, chosen)
         if whole is not None: rows = rows.unionByName(whole.withColumn("_whole", F.lit(True)), allowMissingColumns=True)
-    _stage(rows, stamp, _staging(log, number))
-    _must_fit(spark, _staging(log, number), lake.bronze(dataset.name), dataset.name)
+    _stage(rows, stamp, staging := _staging(log, number))
+    if exists(f"{lake.bronze(dataset.name)}/_delta_log"): # before the replay is on record, for then every run tries until it is done
+        grow_table(spark, lake.bronze(dataset.name), types_of(spark.read.format("delta").load(f"{staging}/good").drop("_key_raw", "_whole")))
     log.note_replay({"number": number, "state": "staged", "run_id": stamp.run_id, "at": stamp.ingested_at.isoformat(), "files": [[f.path, f.size, f.modified_ns] for f in files]})
     done.rows = finish_replay(spark, lake, dataset)
     done.replayed = spark.read.format("delta").load(quarantine).where(F.col("_replayed_by") == stamp.run_id).count()
     return done
-
-class TypesDiffer(MotorIngestaError):
-    "The catalog gives a column another type than bronze has"
-
-def _must_fit(spark: SparkSession, staging: str, bronze: str, name: str) -> None:
-    "Before the replay is on record, for what is there is done by every run until it succeeds"
-    if not exists(f"{bronze}/_delta_log"): return
-    have, told = (types_of(spark.read.format("delta").load(uri)) for uri in (bronze, f"{staging}/good"))
-    try: spark.read.format("delta").load(f"{staging}/good").drop("_key_raw", "_whole").limit(0).write.format("delta").mode("append").option("mergeSchema", "true").save(bronze)
-    except Exception as error:
-        other = [f"{column} {have[column]} in bronze, {kind} in the catalog" for column, kind in told.items() if have.get(column, kind) != kind]
-        if "DELTA_FAILED_TO_MERGE_FIELDS" not in str(error) or not other: raise
-        raise TypesDiffer(f"{name} cannot be replayed: " + "; ".join(other), fix="give these columns their old types in the catalog, or other names") from error
 
 def _log(lake: Lake, dataset: Dataset) -> Checkpoint: return Checkpoint(lake.checkpoint(dataset.name), lake.landing(dataset.name), dataset.name)
 def _staging(log: Checkpoint, number: int) -> str: return f"{log.uri}/staged/{number:09}"

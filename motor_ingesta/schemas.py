@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import sqlglot
 from sqlglot import exp
 
 # %% auto #0
-__all__ = ['RESERVED', 'field_types', 'ddl', 'struct_fields', 'element_type', 'type_name', 'widens', 'wider_types', 'evolved',
-           'differences']
+__all__ = ['RESERVED', 'field_types', 'ddl', 'struct_fields', 'element_type', 'type_name', 'widens', 'wider_types', 'retyped',
+           'evolved', 'differences']
 
 # %% ../nbs/19_schemas.ipynb #701465a0
 def field_types(ddl: str, # Spark DDL, as a catalog holds it
@@ -22,7 +23,12 @@ def field_types(ddl: str, # Spark DDL, as a catalog holds it
     if not isinstance(table, exp.Schema): raise sqlglot.errors.ParseError("not a list of columns and types") # sqlglot takes what it does not know for a command
     columns = [c for c in table.expressions if isinstance(c, exp.ColumnDef)]
     if untyped := [c.name for c in columns if c.args.get("kind") is None]: raise sqlglot.errors.ParseError(f"without a type: {', '.join(untyped)}")
-    return {c.name: c.args["kind"].sql(dialect="databricks") for c in columns}
+    return {c.name: _spelled(c.args["kind"].sql(dialect="databricks")) for c in columns}
+
+def _spelled(kind: str) -> str:
+    "As Spark says a type back"
+    kind = re.sub(r"\bDECIMAL(?:\((\d+)\)|\b(?![(:]))", lambda m: f"DECIMAL({m[1] or 10}, 0)", kind)
+    return re.sub(r"\bTIMESTAMP_LTZ\b(?!:)", "TIMESTAMP", kind)
 
 def ddl(types: dict[str, str]) -> str:
     "The same as Spark DDL"
@@ -71,6 +77,18 @@ def widens(have: str, want: str) -> bool:
 def wider_types(have: str) -> list[str]:
     "What a column of this type may become when a value does not fit, nearest first"
     return [kind for kind in ("SMALLINT", "INT", "BIGINT", "DOUBLE", "DECIMAL(38, 0)") if widens(have, kind)]
+
+# %% ../nbs/19_schemas.ipynb #e949c64d
+def retyped(have: dict[str, str], want: dict[str, str]) -> Iterator[tuple[tuple[str, ...], str, str]]: # (path, type there, type wanted)
+    "Where columns that both have are of two types; the elements of an array are called `element`, as Delta calls them"
+    for name, kind in want.items():
+        if name in have: yield from _retyped((name,), have[name], kind)
+
+def _retyped(path: tuple[str, ...], have: str, want: str) -> Iterator[tuple[tuple[str, ...], str, str]]:
+    if (mine := struct_fields(have)) is not None and (theirs := struct_fields(want)) is not None:
+        for name in theirs.keys() & mine.keys(): yield from _retyped((*path, name), mine[name], theirs[name])
+    elif (mine := element_type(have)) and (theirs := element_type(want)): yield from _retyped((*path, "element"), mine, theirs)
+    elif have != want: yield path, have, want
 
 # %% ../nbs/19_schemas.ipynb #997b1441
 RESERVED = frozenset({"_ingested_at", "_run_id", "_source_file", "_source_size", "_source_modified_at", "_topic", "_partition", "_offset", "_timestamp", "_key", "_headers",
