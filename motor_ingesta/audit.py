@@ -23,7 +23,7 @@ from pyarrow import parquet
 
 from .catalog import Connections, Dataset, FilesSource
 from .checkpoint import Checkpoint
-from .lake import Lake, LandedFile, exists, filesystem, list_files, plain_path, read_bytes, write_bytes
+from .lake import Lake, LandedFile, delete_folder, exists, filesystem, list_files, plain_path, read_bytes, write_bytes
 from .landing import is_wide
 from .topics import partition_edges
 
@@ -121,7 +121,7 @@ def _lines(source: FilesSource, file: LandedFile) -> int:
 
 def _csv_records(source: FilesSource, file: LandedFile) -> int:
     options = source.options
-    rows = csv.reader(io.StringIO(_text(source, file).removeprefix("\ufeff")), delimiter=options.get("sep") or options.get("delimiter") or ",", quotechar=options.get("quote") or '"', escapechar=options.get("escape") or "\\")
+    rows = csv.reader(io.StringIO(_text(source, file).removeprefix("\ufeff")), delimiter=options.get("sep") or ",", quotechar=options.get("quote") or '"', escapechar=options.get("escape") or "\\")
     return sum(1 for row in rows if row) - _is_true(source, "header")
 
 def _array_rows(source: FilesSource, file: LandedFile) -> int:
@@ -138,14 +138,18 @@ def _avro_rows(source: FilesSource, file: LandedFile) -> int:
 
 # %% ../nbs/52_audit.ipynb #69aac64f
 class _Memory:
-    "What earlier audits of a dataset found"
-    def __init__(self, uri: str): self._uri = uri
+    "What earlier audits of a dataset found, under the checkpoint it has now"
+    def __init__(self, uri: str, checkpoint: Checkpoint, everything: bool):
+        self._uri, self._owner, self.is_new = uri, "" if checkpoint.is_new else checkpoint.identity, False
+        self.is_new = everything or self.read("state").get("checkpoint") != self._owner
 
     def read(self, name: str) -> dict:
-        content = read_bytes(f"{self._uri}/{name}.json")
+        content = None if self.is_new else read_bytes(f"{self._uri}/{name}.json")
         return json.loads(content) if content else {}
 
     def write(self, name: str, content: dict) -> None: write_bytes(f"{self._uri}/{name}.json", json.dumps(content).encode())
+    def note(self, **state) -> None: self.write("state", {"checkpoint": self._owner, **state})
+    def forget(self) -> None: delete_folder(self._uri)
 
 def _last_batch_at(checkpoint: Checkpoint) -> float: # seconds since 1970
     "Rows to come are not older than the last batch, but may be older than a replay, or than what a killed process wrote: a clock may have gone back since"
@@ -170,12 +174,11 @@ def audit_files(spark: SparkSession, lake: Lake, dataset: Dataset,
                ) -> Audit:
     "Landed files against the tables"
     from pyspark.sql import functions as F
-    began, audit, memory = time.monotonic(), Audit(dataset.name), _Memory(lake.audit(dataset.name))
-    landing, checkpoint = lake.landing(dataset.name), Checkpoint(lake.checkpoint(dataset.name), lake.landing(dataset.name), dataset.name)
+    began, audit, landing = time.monotonic(), Audit(dataset.name), lake.landing(dataset.name)
+    memory = _Memory(lake.audit(dataset.name), checkpoint := Checkpoint(lake.checkpoint(dataset.name), landing, dataset.name), everything)
     there = {f.path: f for f in list_files(landing, dataset.source.pattern)}
     there |= {f"{landing}/{f.path[len(lake.archive(dataset.name)) + 1:]}": f for f in list_files(lake.archive(dataset.name), dataset.source.pattern)}
-    state = {} if everything else memory.read("state")
-    since = state.get("at", 0.0)
+    since = memory.read("state").get("at", 0.0)
     tables = _rows_since(spark, lake, dataset.name, since, ["_source_file", "_source_size"])
     tables_say = _found_files(tables) if tables else {}
     newest = min(_last_batch_at(checkpoint), max((f.at for f in tables_say.values()), default=since))
@@ -186,7 +189,7 @@ def audit_files(spark: SparkSession, lake: Lake, dataset: Dataset,
     for path in there: folders.setdefault(posixpath.dirname(path), []).append(path)
     to_count, closed = [], {}
     for folder, paths in folders.items():
-        complete, seen = {} if everything else memory.read(_folder(landing, folder)), checkpoint.seen(folder)
+        complete, seen = memory.read(_folder(landing, folder)), checkpoint.seen(folder)
         for path in paths:
             name, found = posixpath.basename(path), tables_say.get(path, _Found())
             if name in complete:
@@ -198,12 +201,16 @@ def audit_files(spark: SparkSession, lake: Lake, dataset: Dataset,
     with ThreadPoolExecutor(8) as pool: expected = list(pool.map(lambda item: 1 if item[2].is_whole else count_rows(dataset.source, item[1]), to_count))
     newest = _border([(found.first, found.at) for _, _, found in to_count], newest)
     for (path, file, found), count in zip(to_count, expected):
-        if found.size not in (None, file.size) or count == found.good + found.bad: audit.complete.append(replace(file, path=path))
-        if found.size not in (None, file.size): audit.notes.append(f"{path} had {found.size} bytes when it was ingested and has {file.size} now: it was replaced, and cannot be checked"); continue
-        audit._count(path, count, found.good + found.bad)
-        if count == found.good + found.bad and found.at < newest: closed.setdefault(posixpath.dirname(path), {})[posixpath.basename(path)] = [file.size, file.modified_ns, count]
-    for folder in folders if everything else closed: memory.write(_folder(landing, folder), closed.get(folder, {}))
-    memory.write("state", {"at": newest})
+        rows = found.good + found.bad
+        if found.size not in (None, file.size): count = rows; audit.notes.append(f"{path} had {found.size} bytes when it was ingested and has {file.size} now: it was replaced, and cannot be checked")
+        else: audit._count(path, count, rows)
+        if count != rows: continue
+        audit.complete.append(replace(file, path=path))
+        if found.at < newest: closed.setdefault(posixpath.dirname(path), {})[posixpath.basename(path)] = [file.size, file.modified_ns, count]
+    if not audit.differences:
+        for folder in folders if memory.is_new else closed: memory.write(_folder(landing, folder), closed.get(folder, {}))
+        memory.note(at=newest)
+    elif memory.is_new: memory.forget()
     audit.seconds = round(time.monotonic() - began, 3)
     return audit
 
@@ -243,10 +250,10 @@ def _found_files(tables: tuple[DataFrame, DataFrame]) -> dict[str, _Found]:
 def audit_topics(spark: SparkSession, lake: Lake, dataset: Dataset, connections: Connections, everything: bool = False, **secrets) -> Audit:
     "Offsets of Kafka partitions against the tables"
     from pyspark.sql import functions as F
-    began, audit, memory = time.monotonic(), Audit(dataset.name), _Memory(lake.audit(dataset.name))
-    checkpoint = Checkpoint(lake.checkpoint(dataset.name), dataset=dataset.name)
+    began, audit = time.monotonic(), Audit(dataset.name)
+    memory = _Memory(lake.audit(dataset.name), checkpoint := Checkpoint(lake.checkpoint(dataset.name), dataset=dataset.name), everything)
     low, high = partition_edges(connections.kafka, dataset.source, **secrets)
-    state = {} if everything else memory.read("state")
+    state = memory.read("state")
     since, done, known = state.get("at", 0.0), state.get("partitions", {}), state.get("ahead", {})
     starts, positions, until = checkpoint.starts(), checkpoint.positions(), _last_batch_at(checkpoint)
     tables = _rows_since(spark, lake, dataset.name, since, ["_topic", "_partition", "_offset"])
@@ -267,7 +274,8 @@ def audit_topics(spark: SparkSession, lake: Lake, dataset: Dataset, connections:
             if gone: audit.notes.append(f"{topic}, partition {partition}: {gone} offsets below {low[at]} were removed by retention and cannot be checked")
         audit._count(f"{topic}/{partition} [{start}, {end})", offsets + missing, rows + again)
     ahead = {topic: {str(p): r.ahead for (t, p), r in found.items() if t == topic and r.ahead} for topic, _ in found}
-    if not audit.differences: memory.write("state", {"at": min(until, max((r.at for r in found.values()), default=since)), "partitions": positions, "ahead": ahead})
+    if not audit.differences: memory.note(at=min(until, max((r.at for r in found.values()), default=since)), partitions=positions, ahead=ahead)
+    elif memory.is_new: memory.forget()
     audit.seconds = round(time.monotonic() - began, 3)
     return audit
 
