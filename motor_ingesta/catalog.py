@@ -25,10 +25,10 @@ from .errors import MotorIngestaError
 from .schemas import RESERVED, field_types
 
 # %% auto #0
-__all__ = ['Value', 'Source', 'AfterIngest', 'FilesSource', 'AvroValue', 'JsonValue', 'StringValue', 'BinaryValue', 'Key',
-           'KafkaSource', 'Sink', 'Dataset', 'UnresolvedReference', 'resolve', 'KafkaConnection', 'RegistryConnection',
-           'Connections', 'secret_values', 'UnknownDataset', 'Catalog', 'CatalogError', 'load_catalog', 'parse_catalog',
-           'farmia_catalog', 'catalog_yaml', 'catalog_schema']
+__all__ = ['READER_OPTIONS', 'Value', 'Source', 'AfterIngest', 'FilesSource', 'AvroValue', 'JsonValue', 'StringValue',
+           'BinaryValue', 'Key', 'KafkaSource', 'Sink', 'Dataset', 'UnresolvedReference', 'resolve', 'KafkaConnection',
+           'RegistryConnection', 'Connections', 'secret_values', 'UnknownDataset', 'Catalog', 'CatalogError',
+           'load_catalog', 'parse_catalog', 'farmia_catalog', 'catalog_yaml', 'catalog_schema']
 
 # %% ../nbs/20_catalog.ipynb #b384aa88
 def _refusal(sentence: str) -> PydanticCustomError: return PydanticCustomError("catalog", "{sentence}", {"sentence": sentence})
@@ -39,9 +39,10 @@ _SILENT = {"mode": "bad rows go to the quarantine", "badrecordspath": "bad rows 
            "recursivefilelookup": "landing is always read at any depth", "pathglobfilter": "use `pattern`", "wholetext": "use the format `binary`", "inferschema": "use `schema`"}
 
 def _ddl(value: str) -> str:
-    try: names = list(field_types(value))
+    try: names = list(types := field_types(value))
     except sqlglot.errors.SqlglotError as e: _refuse(f"is not a schema in Spark DDL ({_first_line(e)}); write it like `device_id STRING, at TIMESTAMP, readings ARRAY<DOUBLE>`")
     if not names: _refuse("has no columns; write it like `device_id STRING, at TIMESTAMP`")
+    if sized := re.findall(r"\b(?:VAR)?CHAR(?:\(\d+\))?(?![:\w`])", " ".join(types.values())): _refuse(f"has {', '.join(sized)}; a lakehouse's texts have no length, write STRING")
     lower = [name.lower() for name in names]
     if twice := {name for name in lower if lower.count(name) > 1}: _refuse(f"has {', '.join(sorted(twice))} more than once; Spark does not tell names apart by case")
     if taken := RESERVED & set(lower): _refuse(f"uses {', '.join(sorted(taken))}, which the engine adds itself; give the column another name")
@@ -55,6 +56,28 @@ def _options(value: Any) -> Any:
     for name in value:
         if str(name).lower() in _SILENT: _refuse(f"must not have {name}: {_SILENT[str(name).lower()]}")
     return {str(name): str(v).lower() if isinstance(v, bool) else str(v) for name, v in value.items()}
+
+_TIMES = ("dateFormat", "timestampFormat", "timestampNTZFormat", "enableDateTimeParsingFallback", "locale", "timeZone")
+_JSON = (*_TIMES, "allowComments", "allowUnquotedFieldNames", "allowSingleQuotes", "allowNumericLeadingZeros", "allowBackslashEscapingAnyCharacter", "allowUnquotedControlChars",
+         "allowNonNumericNumbers", "maxNestingDepth", "maxNumLen", "maxStringLen")
+READER_OPTIONS = { # format → options, as Spark spells them
+    "csv": ("header", "sep", "encoding", *_TIMES, "quote", "escape", "comment", "lineSep", "multiLine", "nullValue", "nanValue", "positiveInf", "negativeInf", "emptyValue", "ignoreLeadingWhiteSpace",
+            "ignoreTrailingWhiteSpace", "maxColumns", "maxCharsPerColumn", "charToEscapeQuoteEscaping", "unescapedQuoteHandling"),
+    "json": ("encoding", "lineSep", *_JSON), "json_array": ("encoding", *_JSON), "text": ("encoding", "lineSep"), "binary": (),
+    "parquet": ("mergeSchema", "datetimeRebaseMode", "int96RebaseMode"),
+    "avro": ("datetimeRebaseMode", "recursiveFieldMaxDepth", "positionalFieldMatching", "enableStableIdentifiersForUnionType", "stableIdentifierPrefixForUnionType"),
+    "topic": _JSON, # of JSON records
+}
+_ALSO = {"delimiter": "sep", "charset": "encoding"} # Spark's other names for them
+
+def _reader_options(options: dict[str, str], form: str) -> dict[str, str]:
+    "As Spark spells them, which takes any case; a misspelt option would do nothing, in silence"
+    known = {name.lower(): name for name in READER_OPTIONS[form]}
+    if form == "json" and "multiline" in map(str.lower, options): _refuse("has multiLine, and json is one object a line; the format `json_array` reads a whole document a file")
+    spelt = {name: _ALSO.get(name.lower(), name) for name in options}
+    wrong = [f"has {name}, which is no option of {'JSON records' if form == 'topic' else form + ' files'}{_did_you_mean(name, known.values())}" for name in options if spelt[name].lower() not in known]
+    if wrong: _refuse("; ".join(wrong))
+    return {known[spelt[name].lower()]: value for name, value in options.items()}
 
 def _avro(value: Any) -> Any:
     if value is None: return None
@@ -118,6 +141,7 @@ class FilesSource(_Model):
 
     _check_ddl = field_validator("ddl")(lambda value: value and _ddl(value))
     _check_options = field_validator("options", "discovery_options", mode="before")(_options)
+    _check_names = field_validator("options")(lambda value, info: _reader_options(value, info.data["format"]) if "format" in info.data else value)
 
     @classmethod
     def _contradictions(cls, said):
@@ -141,6 +165,7 @@ class JsonValue(_Model):
     options: dict[str, str] = Field(default_factory=dict, description="options of Spark's JSON parser, such as timestampFormat")
     _check_ddl = field_validator("ddl")(_ddl)
     _check_options = field_validator("options", mode="before")(_options)
+    _check_names = field_validator("options")(lambda value: _reader_options(value, "topic"))
 
 class StringValue(_Model):
     "UTF-8 text, in the column `value`"
@@ -219,9 +244,10 @@ def _columns(source: Any) -> set[str] | None:
     except sqlglot.errors.SqlglotError: return None
 
 def _did_you_mean(word: str, known, otherwise: str | None = None) -> str:
-    close = difflib.get_close_matches(str(word), [str(k) for k in known], n=1)
+    known = sorted(map(str, known))
+    close = difflib.get_close_matches(str(word), known, n=1) or [k for k in known if str(word).lower().startswith(k.lower())]
     if close: return f"; did you mean {close[0]}?"
-    return f"; known are {', '.join(sorted(map(str, known)))}" if otherwise is None else otherwise
+    return f"; known are {', '.join(known)}" if known and otherwise is None else otherwise or ""
 
 # %% ../nbs/20_catalog.ipynb #e647f9e1
 _REFERENCE = re.compile(r"\$\{(env|secret):([^}]*)\}")

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import posixpath
 import re
 from collections import defaultdict, deque
@@ -113,12 +114,15 @@ def _csv_header(source: FilesSource, file: LandedFile) -> str:
     if "\ufffd" in line: raise ValueError(f"its header is not {encoding}: {line[:200]}")
     names = csv_names(source, line)
     _refuse_twice(names)
-    if not set(names) & set(field_types(source.ddl)): raise ValueError(f"its first line has none of the dataset's columns: {line[:200]}")
+    if not set(names) & set(field_types(source.ddl)): raise ValueError(f"its first line has none of the dataset's columns: {line[:200]}" + _other_separator(names))
     return line
 
+def _other_separator(names: list[str]) -> str:
+    found = next((sep for sep in (";", "\t", "|", ",") if len(names) == 1 and sep in names[0]), None)
+    return f" (the option `sep` may be {json.dumps(found)})" if found else ""
+
 def csv_names(source: FilesSource, header: str) -> list[str]:
-    options = source.options
-    return [name.strip() for name in next(csv.reader([header], delimiter=options.get("sep") or options.get("delimiter") or ",", quotechar=options.get("quote") or '"'))]
+    return [name.strip() for name in next(csv.reader([header], delimiter=source.options.get("sep") or ",", quotechar=source.options.get("quote") or '"'))]
 
 # %% ../nbs/31_landing.ipynb #858e4f02
 def _parquet_schema(source: FilesSource, file: LandedFile) -> str:
