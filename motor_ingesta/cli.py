@@ -21,6 +21,7 @@ from typing import Annotated, Optional
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -83,8 +84,8 @@ def _stop_on_signal():
 def _report_table(report) -> Table:
     table = Table(title=f"run {report.run_id}: {report.seconds:.1f} s", title_justify="left")
     for name in ("dataset", "status"): table.add_column(name, no_wrap=True)
-    for name in ("read", "written", "quarantined", "files", "bytes", "seconds"): table.add_column(name, justify="right")
-    for d in report.datasets: table.add_row(d.dataset, d.status, *(f"{n:,}" for n in (d.rows_read, d.rows_written, d.rows_quarantined, d.files, d.bytes)), f"{d.seconds:.1f}")
+    for name in ("read", "written", "rescued", "quarantined", "files", "bytes", "seconds"): table.add_column(name, justify="right")
+    for d in report.datasets: table.add_row(d.dataset, d.status, *(f"{n:,}" for n in (d.rows_read, d.rows_written, d.rows_rescued, d.rows_quarantined, d.files, d.bytes)), f"{d.seconds:.1f}")
     return table
 
 # %% ../nbs/70_cli.ipynb #6db1c351
@@ -138,20 +139,32 @@ def preview(dataset: Annotated[str, typer.Argument(help="datasource/dataset")], 
     from motor_ingesta.engine import MotorIngesta
     engine = MotorIngesta(home, catalog)
     table = engine.quarantine(dataset) if quarantine else engine.bronze(dataset)
-    _out().print(_rows_table(dataset, table.limit(rows)))
+    _show_rows(dataset, table.limit(rows), _out())
 
-def _rows_table(title: str, rows) -> Table:
-    "A DataFrame, each row as a block of lines if it is too wide to stand side by side"
-    table = Table(title=title, title_justify="left", show_lines=True)
+_BESIDE = 35 # columns of the terminal for a row
+
+def _show_rows(title: str, rows, out: Console) -> None:
+    "A DataFrame, its columns below one another and as many rows beside one another as can be read"
     found = rows.collect()
-    table.add_column("column")
-    for i in range(len(found)): table.add_column(str(i + 1), overflow="fold")
-    for name in rows.columns: table.add_row(name, *(_cell(row[name]) for row in found))
-    return table
+    if not found: return out.print(f"{title}: no rows yet; its columns are {', '.join(rows.columns)}", markup=False, highlight=False)
+    beside = max(1, (out.width - max(map(len, rows.columns))) // _BESIDE)
+    for first in range(0, len(found), beside):
+        table = Table(title=title if first == 0 else None, title_justify="left")
+        table.add_column("column", no_wrap=True)
+        some = found[first:first + beside]
+        for i in range(len(some)): table.add_column(f"row {first + i + 1}", overflow="fold")
+        for name in rows.columns: table.add_row(name, *(escape(_cell(row[name])) for row in some))
+        out.print(table)
 
 def _cell(value) -> str:
-    text = "" if value is None else f"{len(value):,} bytes: {bytes(value[:24])!r}" if isinstance(value, (bytes, bytearray)) else str(value)
-    return text if len(text) <= 120 else text[:117] + "…"
+    if value is None: return ""
+    if isinstance(value, (bytes, bytearray)):
+        text = bytes(value[:_MOST]).decode("utf-8", errors="replace")
+        if "\ufffd" in text[:-4] or not text.replace("\t", " ").rstrip().isprintable(): text = f"{len(value):,} bytes: {bytes(value[:24])!r}"
+    else: text = str(value)
+    return text if len(text) <= _MOST else text[:_MOST - 1] + "…"
+
+_MOST = 300 # characters
 
 # %% ../nbs/70_cli.ipynb #8c1cecd6
 @app.command()
@@ -359,8 +372,8 @@ def demo(home: Home, keep: Annotated[bool, typer.Option("--keep", help="leave th
             with _progress() as show: report = MotorIngesta(home, spark=engine.spark, progress=show).run()
             _show_report(report)
             agreed += [not report.failed, _compare(engine, out)]
-        out.print(_rows_table("bronze of iot/devices", engine.preview("iot/devices", 2)))
-        out.print(_rows_table("quarantine of sales/online_orders", engine.quarantine("sales/online_orders").limit(2)))
+        _show_rows("bronze of iot/devices", engine.preview("iot/devices", 2), out)
+        _show_rows("quarantine of sales/online_orders", engine.quarantine("sales/online_orders").limit(2), out)
     finally:
         engine.spark.stop()
         if not keep: local.stop()

@@ -27,6 +27,7 @@ class DatasetReport:
     rows_rescued: int = 0 # of those written, with something in `_rescued_data`
     batches: int = 0
     files: int = 0
+    files_quarantined: int = 0 # of them, as a whole: each is one row of the quarantine
     bytes: int = 0 # of files
     offsets: dict[str, dict[str, list[int]]] = field(default_factory=dict) # topic → partition → [from, to)
     pending: int = 0 # files still to read, or records: Kafka's lag
