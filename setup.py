@@ -57,6 +57,7 @@ setup(
     url=settings["git_url"],
     license="Apache-2.0",
     packages=find_packages(include=["motor_ingesta", "motor_ingesta.*"]),
+    package_dir={"": "."},  # said, so that an editable install is a plain path: a clone called motor_ingesta would else be taken for the package by a script beside it
     package_data={"motor_ingesta": ["*.yml", "*.json", "*.properties"]},
     cmdclass={"build_py": BuildWithNotebooks},
     python_requires=f">={settings['min_python']}",

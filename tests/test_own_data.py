@@ -8,9 +8,9 @@ import pytest
 from deltalake import DeltaTable
 from vega_datasets import local_data
 
+from motor_ingesta.bronze import TypesDiffer
 from motor_ingesta.catalog import parse_catalog
 from motor_ingesta.engine import MotorIngesta
-from motor_ingesta.repair import TypesDiffer
 
 CATALOG = """
 datasets:
@@ -37,22 +37,27 @@ def test_seattle_weather(tmp_path, motor_ingesta):
     assert set(bronze.weather) == {row["weather"] for row in source}
 
 
-def test_a_spreadsheet_and_a_replay_that_cannot_be(tmp_path):
+def test_a_spreadsheet_and_types_that_change(tmp_path):
     landing = tmp_path / "landingcaso/campo/parcelas/2026/01/07"
     landing.mkdir(parents=True)
-    (landing / "parcelas.csv").write_bytes("parcela;ha;siembra\nPeñón;12,5;15/03/2026\nmil;1.234,5;16/03/2026\n".encode("windows-1252"))
-    def engine(area, options): return MotorIngesta(tmp_path / "x" / "..", parse_catalog(f"""
+    def land(name, lines): (landing / name).write_bytes(f"parcela;ha;siembra\n{lines}\n".encode("windows-1252"))
+    def engine(area, options="{header: true, sep: ';', encoding: windows-1252, dateFormat: dd/MM/yyyy, locale: es-ES}"): return MotorIngesta(tmp_path / "x" / "..", parse_catalog(f"""
 datasets:
   - datasource: campo
     dataset: parcelas
     source: {{kind: files, format: csv, schema: "parcela STRING, ha {area}, siembra DATE", options: {options}}}
 """))
-    spreadsheet = "{header: true, sep: ';', encoding: windows-1252, dateFormat: dd/MM/yyyy, locale: es-ES}"
-    assert engine("DOUBLE", "{header: true}").run().datasets[0].rows_quarantined == 1
+    land("a.csv", "Peñón;12,5;15/03/2026\nmil;1.234,5;16/03/2026")
+    first = engine("DOUBLE", "{header: true}").run().datasets[0]
+    assert first.rows_quarantined == 1 and "a.csv" in first.warnings[0] and "option `sep`" in first.warnings[0]
+    assert engine("DECIMAL(10,2)").replay("campo/parcelas").rows == 2  # bronze was empty, and took the new type
+    found = engine("DECIMAL(10,2)").bronze("campo/parcelas").orderBy("ha").collect()
+    assert [(r.parcela, str(r.ha), str(r.siembra)) for r in found] == [("Peñón", "12.50", "2026-03-15"), ("mil", "1234.50", "2026-03-16")]
+    land("b.csv", "Soto;7,25;17/03/2026\nRaso;1;2;3")
+    said = engine("STRING").run().failed[0]
+    assert "ha is DECIMAL(10, 2) in bronze and STRING in the catalog" in said.error and not said.trace
+    assert engine("DECIMAL(10,2)").run().datasets[0].rows_quarantined == 1
     for _ in range(2):  # the first leaves nothing behind that stands in the way
-        with pytest.raises(TypesDiffer, match="ha DOUBLE in bronze, DECIMAL"): engine("DECIMAL(10,2)", spreadsheet).replay("campo/parcelas")
-    shutil.rmtree(tmp_path / "datalakecaso")
-    whole = engine("DECIMAL(10,2)", spreadsheet)
-    assert not whole.run().failed
-    assert [(r.parcela, str(r.ha), str(r.siembra)) for r in whole.bronze("campo/parcelas").orderBy("ha").collect()] == [("Peñón", "12.50", "2026-03-15"), ("mil", "1234.50", "2026-03-16")]
-    assert whole.audit().difference == 0
+        with pytest.raises(TypesDiffer, match="ha is DECIMAL"): engine("STRING").replay("campo/parcelas")
+    assert not engine("DECIMAL(10,2)").run().failed
+    assert engine("DECIMAL(10,2)").audit().difference == 0
