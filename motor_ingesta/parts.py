@@ -164,10 +164,12 @@ def button(label: str, look: str = "") -> widgets.Button: return widgets.Button(
 def row(*shown: widgets.Widget) -> widgets.HBox: return widgets.HBox(shown, layout={"flex_flow": "row wrap", "align_items": "center", "grid_gap": "0 1.2em"})
 def heading(text: str, level: int = 3) -> widgets.HTML: return widgets.HTML(f"<h{level} style='margin: 0.4em 0'>{html.escape(text)}</h{level}>")
 
+_DARK = ":is([data-jp-theme-light=false], .vscode-dark, .vscode-high-contrast)" # how JupyterLab and VS Code say so
+
 def title(text: str) -> widgets.HTML:
     "A panel's own heading, with what makes its controls legible in dark themes, where ipywidgets writes grey on grey and browsers black on black"
     panel = ".widget-vbox:has(> .widget-html .motor-title)"
-    return widgets.HTML(f"<style>{panel} {{ --jp-ui-font-color2: var(--jp-ui-font-color1) }} [data-jp-theme-light=false] {panel} {{ color-scheme: dark }} [data-jp-theme-light=false] {panel} select {{ appearance: auto; background-image: none !important }}</style><h2 class='motor-title' style='margin: 0.4em 0'>{html.escape(text)}</h2>")
+    return widgets.HTML(f"<style>{panel} {{ --jp-ui-font-color2: var(--jp-ui-font-color1) }} {_DARK} {panel} {{ color-scheme: dark }} {_DARK} {panel} select {{ appearance: auto; background-image: none !important }}</style><h2 class='motor-title' style='margin: 0.4em 0'>{html.escape(text)}</h2>")
 
 def preformatted(text: str, label: str = "") -> str:
     "Text as it is, in a box that scrolls and can be reached with the keyboard"
