@@ -80,6 +80,30 @@ def _has_more(value: Column, kind: str) -> Column: # boolean
         if "STRUCT<" in inner: more = more | _has_more(F.try_element_at(found, F.lit(name)), inner)
     return more
 
+# %% ../nbs/22_records.ipynb #e4e646c2
+_GROUPED = r"^\s*[-+]?[1-9]\d{0,2}([.,])(\d{2,3}\1)*\d{3}\s*$" # thousands, or lakhs
+
+def _is_misread(value: Column, text: Column) -> Column:
+    "Whether a decimal is neither what its text says with the last sign as the decimal sign, nor what it says with signs between groups only"
+    from pyspark.sql import functions as F
+    number = lambda text: F.coalesce(F.regexp_replace(text, r"\D", "").try_cast("double"), F.lit(0.0))
+    size, digits, whole = F.abs(value).cast("double"), number(text), number(F.regexp_extract(text, "^(.*)[.,]", 1))
+    is_fraction = (size >= whole) & ((size < whole + 1) | ((size <= whole + 1) & (size != digits))) # rounded up, it may be the next
+    return value.isNotNull() & text.rlike("^[^eE]*[.,][^eE]*$") & ~is_fraction & ~(text.rlike(_GROUPED) & (size == digits))
+
+def _find_misread(rows: DataFrame, row: Column, texts: Column, types: dict[str, str], may_be: Column) -> DataFrame:
+    "`_misread`: the decimals whose text says something else. Only rows that `may_be` are looked at"
+    from pyspark.sql import functions as F
+    names = [F.when(_is_misread(row[name], texts[name]), name) for name, kind in types.items() if kind.startswith("DECIMAL")]
+    if not names: return rows.withColumn("_misread", _strings(()))
+    return _once(rows, "_misread", F.when(may_be, F.array_compact(F.array(*names))).otherwise(_strings(())))
+
+def _columns(types: dict[str, str]) -> list[Column]:
+    "The parsed columns of a row, without the decimals that were misread"
+    from pyspark.sql import functions as F
+    parsed = {name: F.col(f"_parsed.row.`{name.replace('`', '``')}`") for name in types}
+    return [(F.when(~F.array_contains("_misread", name), value) if types[name].startswith("DECIMAL") else value).alias(name) for name, value in parsed.items()]
+
 # %% ../nbs/22_records.ipynb #81bcd6fc
 def parse_json(rows: DataFrame, # with `_text`: one JSON object each
                types: dict[str, str], # column → type
@@ -96,21 +120,23 @@ def parse_json(rows: DataFrame, # with `_text`: one JSON object each
         loose = F.from_json(text, ddl(dict.fromkeys(nested, "VARIANT")))
         parts.append(F.array_compact(F.array(*(F.when(_has_more(loose[name], kind), name) for name, kind in nested.items()))).alias("deep"))
     rows = _once(rows, "_parsed", F.struct(*parts))
+    texts = F.from_json(text, "map<string,string>")
+    rows = _find_misread(rows, row, texts, types, text.rlike(r'"[-+]?[0-9][0-9.,]*[.,][0-9]+"'))
 
     known, is_corrupt = _strings(types), row["_corrupt"].isNotNull()
     closes_at_end = F.endswith(text, F.lit("}")) & ~F.contains(F.substring(text.cast("binary"), F.lit(1), F.octet_length(text) - 1), F.lit(b"}")) # the quick look, which a flat object passes
     is_one = closes_at_end | (F.json_array_length(F.concat(F.lit("["), text, F.lit("]"))) == 1)
-    is_as_declared = ~is_corrupt & ((keys == known) | (F.size(F.array_intersect(known, keys)) == F.size(keys))) & is_one & F.is_valid_utf8(text) # every key known, none twice
+    is_as_declared = ~is_corrupt & ((keys == known) | (F.size(F.array_intersect(known, keys)) == F.size(keys))) & is_one & F.is_valid_utf8(text) & (F.size("_misread") == 0) # every key known, none twice
     if nested: is_as_declared = is_as_declared & (F.size("_parsed.deep") == 0)
     rows = _once(rows, "_odd", ~F.coalesce(is_as_declared, F.lit(False)))
 
-    texts = F.from_json(text, "map<string,string>")
     unknown = F.array_except(keys, known)
     if nested: unknown = F.concat(unknown, F.col("_parsed.deep"))
     misfits = F.when(is_corrupt & keys.isNotNull(), _misfits(texts, row, known)).otherwise(_strings(()))
     if nested: misfits = F.when(is_corrupt & (F.size(misfits) == 0), _strings(nested)).otherwise(misfits) # the misfit is inside
+    misfits = F.array_union(misfits, "_misread")
     lost = F.concat(unknown, misfits) if changes.keeps_misfits else unknown
-    is_mismatch = is_corrupt & (F.size(misfits) == 0) if changes.keeps_misfits else is_corrupt
+    is_mismatch = is_corrupt & (F.size(misfits) == 0) if changes.keeps_misfits else is_corrupt | (F.size("_misread") > 0)
 
     reason = (F.when(~F.is_valid_utf8(text), "invalid_encoding")
                .when(keys.isNull() | ~F.coalesce(is_one, F.lit(False)), "malformed_json")
@@ -124,7 +150,7 @@ def parse_json(rows: DataFrame, # with `_text`: one JSON object each
                .when(F.col("_reason") == "schema_mismatch", _misfits_told(misfits, types, texts)))
     rest = F.to_json(F.map_filter(F.from_json(text, "map<string, variant>"), lambda key, _: F.array_contains(lost, key)))
     rescued = F.lit(None).cast("string") if changes.mode == "ignore" else F.when(F.col("_odd") & F.col("_reason").isNull() & (F.size(lost) > 0), rest)
-    return rows.withColumn("_reason", F.when(F.col("_odd"), reason)).withColumns({"_rescued_data": rescued, "_detail": F.when(F.col("_odd"), detail)}).select("*", "_parsed.row.*").drop("_text", "_parsed", "_odd", "_corrupt")
+    return rows.withColumn("_reason", F.when(F.col("_odd"), reason)).withColumns({"_rescued_data": rescued, "_detail": F.when(F.col("_odd"), detail)}).select("*", *_columns(types)).drop("_text", "_parsed", "_misread", "_odd")
 
 def _unless_surprised(reason: Column, surprises: Column | None) -> Column:
     "The reason; an error where a readable row is a surprise"
@@ -159,24 +185,38 @@ def parse_csv(rows: DataFrame, # with `_text`: one record each; or, parsed by th
     permissive = {**(options or {}), "mode": "PERMISSIVE", "columnNameOfCorruptRecord": "_corrupt"}
     parse = lambda kinds: F.from_csv(text, f"{ddl(kinds)}, `_corrupt` STRING", permissive)
     if "_parsed" not in rows.columns: rows = _once(rows, "_parsed", F.struct(parse(csv_types(header, types)).alias("row")))
+    sep, locale = (options or {}).get("sep", ","), (options or {}).get("locale", "en-US")
+    may_be = text.rlike("[0-9][.,][0-9]") if sep != "," or locale != "en-US" else F.contains(text, F.lit((options or {}).get("quote", '"'))) # there a comma in a value needs quotes
     plain, known = parse({name: "STRING" for name in header}), {name: kind for name, kind in types.items() if name in header}
+    rows = _find_misread(rows, row, plain, known, may_be)
     is_corrupt = row["_corrupt"].isNotNull()
     is_malformed = is_corrupt & plain["_corrupt"].isNotNull()
     texts = _texts(plain)
     misfits = F.when(is_corrupt & ~is_malformed, _misfits(texts, row, _strings(known))).otherwise(_strings(()))
-    is_mismatch = is_corrupt & (F.size(misfits) == 0) if changes.keeps_misfits else is_corrupt
+    misfits = F.array_union(misfits, "_misread")
+    is_mismatch = is_corrupt & (F.size(misfits) == 0) if changes.keeps_misfits else is_corrupt | (F.size("_misread") > 0)
 
     reason = F.when(~F.is_valid_utf8(text), "invalid_encoding").when(is_malformed, "malformed_csv").when(is_mismatch, "schema_mismatch")
     reason = _unless_surprised(reason, changes.surprises(_strings(()), misfits, known))
     detail = (F.when(F.col("_reason") == "invalid_encoding", "the text is not UTF-8; if the source writes another encoding, set the option `encoding`")
-               .when(F.col("_reason") == "malformed_csv", f"the header has {len(header)} columns ({', '.join(header)[:500]}), this line has more or fewer")
+               .when(F.col("_reason") == "malformed_csv", _not_as_many(text, header, options or {}))
                .when(F.col("_reason") == "schema_mismatch", _misfits_told(misfits, known, texts)))
     extra = [f"_parsed.row.`{name}`" for name in header if name not in types]
     rest = F.to_json(F.struct(*extra)) if extra else F.lit("{}")
     if changes.keeps_misfits: rest = F.when(F.size(misfits) > 0, F.to_json(F.map_filter(texts, lambda name, _: F.array_contains(F.concat(_strings([n for n in header if n not in types]), misfits), name)))).otherwise(rest)
     if changes.mode == "ignore": rest = F.lit("{}")
-    columns = [f"_parsed.row.`{name}`" if name in header else F.lit(None).cast(kind).alias(name) for name, kind in types.items()]
-    return rows.withColumn("_reason", reason).withColumns({"_rescued_data": F.when(F.col("_reason").isNull() & (rest != "{}"), rest), "_detail": detail}).select("*", *columns).drop("_text", "_parsed")
+    read = dict(zip(known, _columns(known)))
+    columns = [read.get(name, F.lit(None).cast(kind).alias(name)) for name, kind in types.items()]
+    return rows.withColumn("_reason", reason).withColumns({"_rescued_data": F.when(F.col("_reason").isNull() & (rest != "{}"), rest), "_detail": detail}).select("*", *columns).drop("_text", "_parsed", "_misread")
+
+def _not_as_many(text: Column, header: list[str], options: dict[str, str]) -> Column:
+    from pyspark.sql import functions as F
+    quote = re.escape(options.get("quote", '"'))
+    bare = F.regexp_replace(text, f"{quote}[^{quote}]*{quote}", "")
+    opens = F.when(bare.contains(options.get("quote", '"')), ", and a quote that does not close: values with line breaks need the option `multiLine`").otherwise("")
+    count = F.regexp_count(bare, F.lit(re.escape(options.get("sep", ",")))) + 1
+    doubled = F.when(count == len(header), " if a doubled quote stands for one: then set the option `escape` to `\"`").otherwise(opens)
+    return F.concat(F.lit(f"the header has {len(header)} columns ({', '.join(header)[:500]}), this line has "), count.cast("string"), doubled)
 
 # %% ../nbs/22_records.ipynb #9a61ce2d
 def types_of(rows: DataFrame) -> dict[str, str]:

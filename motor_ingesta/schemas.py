@@ -85,15 +85,16 @@ def retyped(have: dict[str, str], want: dict[str, str]) -> Iterator[tuple[tuple[
         if name in have: yield from _retyped((name,), have[name], kind)
 
 def _retyped(path: tuple[str, ...], have: str, want: str) -> Iterator[tuple[tuple[str, ...], str, str]]:
+    if have == want: return
     if (mine := struct_fields(have)) is not None and (theirs := struct_fields(want)) is not None:
         for name in theirs.keys() & mine.keys(): yield from _retyped((*path, name), mine[name], theirs[name])
     elif (mine := element_type(have)) and (theirs := element_type(want)): yield from _retyped((*path, "element"), mine, theirs)
-    elif have != want: yield path, have, want
+    else: yield path, have, want
 
 # %% ../nbs/19_schemas.ipynb #997b1441
 RESERVED = frozenset({"_ingested_at", "_run_id", "_source_file", "_source_size", "_source_modified_at", "_topic", "_partition", "_offset", "_timestamp", "_key", "_headers",
                       "_schema_id", "_rescued_data", "_reason", "_detail", "_raw", "ingestion_date", "_replayed_at", "_replayed_by",
-                      "_text", "_parsed", "_corrupt", "_odd", "_row", "_rest", "_mismatch", "_decoded", "_is_decoded", "_whole", "_key_raw"}) # what the engine adds itself, to tables or on the way to them
+                      "_text", "_parsed", "_misread", "_corrupt", "_odd", "_row", "_rest", "_mismatch", "_decoded", "_is_decoded", "_whole", "_key_raw"}) # what the engine adds itself, to tables or on the way to them
 _MOST_NEW = 200 # columns at once: a source that makes a column of every key would make the table useless
 _NOT_IN_DELTA = re.compile(r"[ ,;{}()\n\t=`<>:\\\x00-\x1f]|^$") # in a name: what Delta refuses without column mapping, and what a type cannot say
 
