@@ -120,8 +120,9 @@ def _lines(source: FilesSource, file: LandedFile) -> int:
         return sum(1 for line in filled if line.rstrip("\n") != header)
 
 def _csv_records(source: FilesSource, file: LandedFile) -> int:
-    options = source.options
-    rows = csv.reader(io.StringIO(_text(source, file).removeprefix("\ufeff")), delimiter=options.get("sep") or ",", quotechar=options.get("quote") or '"', escapechar=options.get("escape") or "\\")
+    options, quote = source.options, source.options.get("quote") or '"'
+    escape = options.get("escape") or "\\"
+    rows = csv.reader(io.StringIO(_text(source, file).removeprefix("\ufeff")), delimiter=options.get("sep") or ",", quotechar=quote, escapechar=None if escape == quote else escape) # doubled quotes are one either way
     return sum(1 for row in rows if row) - _is_true(source, "header")
 
 def _array_rows(source: FilesSource, file: LandedFile) -> int:
