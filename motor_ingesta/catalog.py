@@ -5,6 +5,7 @@
 # %% ../nbs/20_catalog.ipynb #a5ff422f
 from __future__ import annotations
 
+import codecs
 import difflib
 import json
 import os
@@ -12,6 +13,7 @@ import re
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatch
 from importlib.resources import files
+from locale import windows_locale
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -77,7 +79,23 @@ def _reader_options(options: dict[str, str], form: str) -> dict[str, str]:
     spelt = {name: _ALSO.get(name.lower(), name) for name in options}
     wrong = [f"has {name}, which is no option of {'JSON records' if form == 'topic' else form + ' files'}{_did_you_mean(name, known.values())}" for name in options if spelt[name].lower() not in known]
     if wrong: _refuse("; ".join(wrong))
-    return {known[spelt[name].lower()]: value for name, value in options.items()}
+    named = {known[spelt[name].lower()]: value for name, value in options.items()}
+    if wrong := [f"has {name}: {value}, {why}" for name, value in named.items() if (why := _wrong_value(name, value))]: _refuse("; ".join(wrong))
+    return named
+
+_LANGUAGES = {tag[:2] for tag in windows_locale.values()} # two letters each
+
+def _wrong_value(name: str, value: str) -> str:
+    "What is wrong with an option's value, if it would give other values in silence, or an error where it is read"
+    if name.startswith(("header", "multiLine", "allow", "ignore", "mergeSchema", "enable", "positional")) and value.lower() not in ("true", "false"): return "which is neither true nor false"
+    if name == "locale" and not (re.fullmatch(r"[a-z]{2}(-[A-Z]{2})?", value) and value[:2] in _LANGUAGES): return "which is no language and country such as es-ES"
+    if name == "encoding":
+        try: codecs.lookup(value)
+        except LookupError: return "which is no encoding; what Windows calls ANSI is windows-1252 in western Europe"
+    letters = re.sub(r"'[^']*'", "", value)
+    if name == "dateFormat" and re.search("[YDm]", letters): return f"where Y is the year of a week, D the day of the year and m a minute; did you mean {value.replace('Y', 'y').replace('D', 'd').replace('m', 'M')}?"
+    if name.startswith("timestamp") and re.search("[YD]", letters): return f"where Y is the year of a week and D the day of the year; did you mean {value.replace('Y', 'y').replace('D', 'd')}?"
+    return ""
 
 def _avro(value: Any) -> Any:
     if value is None: return None
@@ -232,6 +250,9 @@ class Dataset(_Model):
         known, columns = _columns(said.get("source")), _part(said.get("sink"), "partition_by")
         for column in columns if known and isinstance(columns, list) else []:
             if column not in known: yield ("sink", "partition_by"), f"has {column}, which is no column of the dataset{_did_you_mean(column, known)}"
+        for column in sorted(known or ()):
+            if re.search(r"[ ,;{}()\n\t=]", column) and "delta.columnMapping.mode" not in (_part(said.get("sink"), "table_properties") or {}):
+                yield ("source",), f"has the column `{column}`, a name that Delta has no place for; leave it out, and it stays in `_rescued_data` by its name, or add `sink: {{table_properties: {{delta.columnMapping.mode: name}}}}`"
 
 def _part(said: Any, *names: str) -> Any:
     "A value of a mapping or a model, by the first of these names that it has; None if it has none"
@@ -432,7 +453,7 @@ def parse_catalog(text: str, # YAML
         values = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as e: # ValueError: a number or a date that no computer has
         mark = getattr(e, "problem_mark", None)
-        raise CatalogError(path, [f"{path}:{mark.line + 1 if mark else 1}: is not YAML: {getattr(e, 'problem', e)}"]) from None
+        raise CatalogError(path, [f"{path}:{mark.line + 1 if mark else 1}: is not YAML: {getattr(e, 'problem', e)}; look at the spaces before this line and the quotes in it"]) from None
     mistakes = [(line, f"{path}:{line}: {key} stands twice here; YAML would keep the last in silence") for line, key in _keys_twice(node)]
     unresolved: list = []
     values = _expanded(values, (), unresolved)
@@ -467,6 +488,7 @@ def _mistake(path: str, node: yaml.Node | None, error: dict) -> tuple[int, str]:
     elif kind == "catalog": says = context["sentence"]
     elif kind == "string_pattern_mismatch": says = "must be lower case letters, digits and underscores"
     elif kind in ("model_type", "model_attributes_type", "dict_type"): says = "must be keys with values"
+    elif key == "datasets" and kind == "list_type": says = "must be a list; begin each dataset with `- datasource:`"
     elif kind == "list_type": says = f"must be a list, like [{_scalar(node, error['loc']) or '…'}]"
     else: says = error["msg"][0].lower() + error["msg"][1:]
     return line, f"{path}:{line}: {key or 'the file'} {says}"

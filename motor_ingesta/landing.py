@@ -108,16 +108,19 @@ def _opened(file: LandedFile):
     return store.open_input_stream(path, compression="detect")
 
 def _csv_header(source: FilesSource, file: LandedFile) -> str:
-    if source.options.get("header", "false").lower() != "true": return ""
     with _opened(file) as stream: start = stream.read(1 << 16)
     line = re.split(r"\r\n|\r|\n", start.decode(encoding := source.options.get("encoding", "utf-8"), errors="replace"), maxsplit=1)[0].removeprefix("\ufeff")
+    if source.options.get("header", "false").lower() != "true":
+        if {*csv_names(source, line)} >= {*(types := field_types(source.ddl))} and len(types) > 1: raise ValueError("its first line has the names of the columns; set the option `header`")
+        return ""
     if "\ufffd" in line: raise ValueError(f"its header is not {encoding}: {line[:200]}")
     names = csv_names(source, line)
     _refuse_twice(names)
-    if not set(names) & set(field_types(source.ddl)): raise ValueError(f"its first line has none of the dataset's columns: {line[:200]}" + _other_separator(names))
+    if not set(names) & set(field_types(source.ddl)): raise ValueError(f"its first line has none of the dataset's columns: {line[:200]}" + _why(names, field_types(source.ddl)))
     return line
 
-def _other_separator(names: list[str]) -> str:
+def _why(names: list[str], types: dict[str, str]) -> str:
+    if {name.lower() for name in names} & {name.lower() for name in types}: return " (they differ by capital letters)"
     found = next((sep for sep in (";", "\t", "|", ",") if len(names) == 1 and sep in names[0]), None)
     return f" (the option `sep` may be {json.dumps(found)})" if found else ""
 
