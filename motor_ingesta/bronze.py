@@ -81,7 +81,7 @@ def grow_table(spark: SparkSession,
     have, table = types_of(rows), f"delta.`{uri}`"
     others = [(".".join(map(_quoted, path)), mine, kind) for path, mine, kind in retyped(have, types)]
     unlike = [f"{path} is {mine} in bronze and {kind} in the catalog" for path, mine, kind in others if not widens(mine, kind) and not {mine, kind} <= _MERGED]
-    if unlike and not rows.isEmpty(): raise TypesDiffer(f"the table at {uri} keeps its types: {'; '.join(unlike)}".replace("`", ""), fix=_SETTLE)
+    if unlike and not rows.isEmpty(): raise TypesDiffer(f"the table at {uri} keeps its types: {'; '.join(unlike)}".replace("`", ""), fix=_SETTLE.format(*uri.rpartition("/bronze/")))
     if unlike: have, others = _remake(spark, uri, have | {name: kind for name, kind in types.items() if name in have}), []
     before, places = [n for n in have if n in types][-1:], []
     for name, kind in types.items():
@@ -99,7 +99,7 @@ def _remake(spark: SparkSession, uri: str, types: dict[str, str]) -> dict[str, s
     spark.createDataFrame([], ddl(types)).write.format("delta").mode("overwrite").option("overwriteSchema", "true").partitionBy(*partition_by).save(uri)
     return types
 
-_SETTLE = "give these columns their old types in the catalog, or other names; or, if landing still has every file, remove the dataset's bronze, quarantine and checkpoint, and the next run reads all of them"
+_SETTLE = "give these columns their old types in the catalog, or other names; or, if landing still has every file, remove the folder {2} in {0}/bronze, {0}/quarantine and {0}/_checkpoints, and the next run reads all of them"
 _MERGED = {"TINYINT", "SMALLINT", "INT"} # Parquet stores them alike, and Delta takes one for another
 
 def _quoted(name: str) -> str: return f"`{name.replace('`', '``')}`"

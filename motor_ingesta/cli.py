@@ -102,6 +102,7 @@ def run(datasets: Annotated[Optional[list[str]], typer.Argument(help="datasource
         as_json: AsJson = False) -> None:
     "Take what is new into bronze."
     from motor_ingesta.engine import MotorIngesta
+    from motor_ingesta.lake import exists
     from motor_ingesta.telemetry import json_logs
     with ExitStack() as at_end:
         show, stop = at_end.enter_context(_progress()), at_end.enter_context(_stop_on_signal())
@@ -110,6 +111,7 @@ def run(datasets: Annotated[Optional[list[str]], typer.Argument(help="datasource
         report = engine.run(*(datasets or ()), group=group, continuous=continuous, stop=stop, everywhere=everywhere)
     if as_json: print(json.dumps(report.to_dict()))
     else: _show_report(report)
+    if not exists(engine.lake.landing_root) and any(d.source.kind == "files" for d in engine.catalog.datasets): _err().print(f"there is no {engine.lake.landing_root} yet: files land in <datasource>/<dataset> below it", style="yellow", markup=False, highlight=False)
     raise typer.Exit(1 if report.failed else 0)
 
 def _listeners(home: Path, catalog: Path | None, metrics_port: int | None, lineage: bool, at_end: ExitStack) -> list:
@@ -138,12 +140,12 @@ def preview(dataset: Annotated[str, typer.Argument(help="datasource/dataset")], 
     "Show the first rows of a bronze table."
     from motor_ingesta.engine import MotorIngesta
     engine = MotorIngesta(home, catalog)
-    table = engine.quarantine(dataset) if quarantine else engine.bronze(dataset)
-    _show_rows(dataset, table.limit(rows), _out())
+    table, source = engine.quarantine(dataset) if quarantine else engine.bronze(dataset), engine.catalog.select(dataset)[0].source
+    _show_rows(dataset, table.limit(rows), _out(), source.options.get("encoding", "utf-8") if source.kind == "files" else "utf-8")
 
 _BESIDE = 35 # columns of the terminal for a row
 
-def _show_rows(title: str, rows, out: Console) -> None:
+def _show_rows(title: str, rows, out: Console, encoding: str = "utf-8") -> None:
     "A DataFrame, its columns below one another and as many rows beside one another as can be read"
     found = rows.collect()
     if not found: return out.print(f"{title}: no rows yet; its columns are {', '.join(rows.columns)}", markup=False, highlight=False)
@@ -153,13 +155,13 @@ def _show_rows(title: str, rows, out: Console) -> None:
         table.add_column("column", no_wrap=True)
         some = found[first:first + beside]
         for i in range(len(some)): table.add_column(f"row {first + i + 1}", overflow="fold")
-        for name in rows.columns: table.add_row(name, *(escape(_cell(row[name])) for row in some))
+        for name in rows.columns: table.add_row(name, *(escape(_cell(row[name], encoding)) for row in some))
         out.print(table)
 
-def _cell(value) -> str:
+def _cell(value, encoding: str) -> str:
     if value is None: return ""
     if isinstance(value, (bytes, bytearray)):
-        text = bytes(value[:_MOST]).decode("utf-8", errors="replace")
+        text = bytes(value[:_MOST]).decode(encoding, errors="replace")
         if "\ufffd" in text[:-4] or not text.replace("\t", " ").rstrip().isprintable(): text = f"{len(value):,} bytes: {bytes(value[:24])!r}"
     else: text = str(value)
     return text if len(text) <= _MOST else text[:_MOST - 1] + "…"

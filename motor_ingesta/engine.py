@@ -241,6 +241,7 @@ class _Run:
                     before = report.batches
                     self._drain_patiently(dataset, report, tell)
                     if report.batches > before: beside.submit(self._keep_up, dataset, report)
+            if report.rows_quarantined == report.rows_read > report.files_quarantined: report.warnings.append(f"every row of {dataset.name} went to the quarantine; `preview {dataset.name} --quarantine` says why")
             if report.rows_rescued == report.rows_written > 0: report.warnings.append(f"no row of {dataset.name} is quite as its schema says: each has a value that does not fit, or a column that the schema lacks, in `_rescued_data`")
             tell("stopped" if self._stop.is_set() and self._poll_seconds is None and report.pending else "succeeded")
         except Exception as error:
@@ -294,7 +295,7 @@ def _add(report: DatasetReport, batch, counts) -> None:
     report.rows_read += counts.read; report.rows_written += counts.written
     report.rows_quarantined += counts.quarantined; report.rows_rescued += counts.rescued
     report.files += len(batch.files); report.bytes += batch.bytes
-    if batch.unreadable and not report.files_quarantined: report.warnings.append("{} is in the quarantine as a whole: {}. Those that are, with why: motor-ingesta preview {} --quarantine".format(*next(iter(batch.unreadable.items())), report.dataset))
+    if batch.unreadable and not report.files_quarantined: report.warnings.append("{} is in the quarantine as a whole: {}. Those that are, with why: `preview {} --quarantine`".format(*next(iter(batch.unreadable.items())), report.dataset))
     report.files_quarantined += len(batch.unreadable)
     report.newest = max(report.newest, counts.newest, *(f.modified_ns / 1e9 for f in batch.files), 0.0)
     for topic, partitions in batch.offsets.items():
