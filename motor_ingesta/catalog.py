@@ -393,9 +393,9 @@ class Catalog(_Model):
 # %% ../nbs/20_catalog.ipynb #46a9705e
 class CatalogError(MotorIngestaError):
     "A catalog with mistakes; `mistakes` has them all, one sentence each, with file, line and key"
-    def __init__(self, path: str, mistakes: list[str]):
+    def __init__(self, path: str, mistakes: list[str], fix: str = "correct the lines named; `motor-ingesta validate FILE` checks again"):
         count = f"{len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''}"
-        super().__init__(f"{path} has {count}:\n" + "\n".join(f"  {m}" for m in mistakes), fix="correct the lines named; `motor-ingesta validate FILE` checks again")
+        super().__init__(f"{path} has {count}:\n" + "\n".join(f"  {m}" for m in mistakes), fix=fix)
         self.path, self.mistakes = path, mistakes
 
 _MOST = 100_000 # values in a catalog, with what aliases repeat
@@ -441,7 +441,7 @@ def load_catalog(path: str | Path, # the YAML file
     "Read and check a catalog; `CatalogError` lists every mistake"
     path = Path(path)
     try: text = path.read_text(encoding="utf-8")
-    except OSError as e: raise CatalogError(str(path), [f"{path}: cannot be read: {e.strerror}"]) from None
+    except OSError as e: raise CatalogError(str(path), [f"{path}: cannot be read: {e.strerror}"], fix=f"look for it; this path begins at {Path.cwd()}" if not path.is_absolute() else "look whether it is there") from None
     return parse_catalog(text, str(path))
 
 def parse_catalog(text: str, # YAML
@@ -480,7 +480,9 @@ def _expanded(values: Any, place: tuple, mistakes: list[tuple[tuple, str]]) -> A
 def _mistake(path: str, node: yaml.Node | None, error: dict) -> tuple[int, str]:
     line, key = _locate(node, error["loc"])
     kind, context = error["type"], error.get("ctx", {})
-    if kind == "extra_forbidden": *parent, last = error["loc"]; says = f"is not known here{_did_you_mean(last, _known_keys(parent))}"
+    if kind == "extra_forbidden":
+        *parent, last = error["loc"]
+        says = "is not known here; a value with commas in it, such as a schema, wants quotes" if " " in str(last) or ")" in str(last) else f"is not known here{_did_you_mean(last, _known_keys(parent))}"
     elif kind == "missing": says = "is missing"
     elif kind == "union_tag_not_found": key, says = f"{key}.{context['discriminator'].strip(chr(39))}", "is missing; it says what the rest is"
     elif kind == "union_tag_invalid": says = f"has an unknown {context['discriminator']}: {context['tag']}{_did_you_mean(context['tag'], re.findall(r'[a-z_]+', context['expected_tags']))}"
