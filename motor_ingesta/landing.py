@@ -12,6 +12,7 @@ import re
 from collections import defaultdict, deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -20,7 +21,7 @@ from pyarrow import parquet
 
 from .catalog import FilesSource
 from .lake import LEADS_OUT, LandedFile, exists, filesystem
-from .records import OUTCOME, Changes, csv_types, explode_array, fit, parse_csv, parse_json, types_of
+from .records import OUTCOME, Changes, csv_types, explode_array, fit, parse_csv, parse_json, read_decimal, types_of
 from .schemas import ddl, evolved, field_types
 
 if TYPE_CHECKING: from pyspark.sql import Column, DataFrame, SparkSession
@@ -227,14 +228,21 @@ def _read_csv(spark, source, header, files, types, changes):
     names = csv_names(source, header) if header else list(types)
     if source.options.get("multiLine", "false").lower() == "true": rows = _csv_documents(spark, source, csv_types(names, types), files)
     else: rows = _texts(spark, source, files).where((F.trim("_text") != "") & (F.ltrim("_text", F.lit("\ufeff")) != header))
-    options = {key: value for key, value in source.options.items() if key not in ("header", "encoding", "multiLine")}
-    return parse_csv(rows, names, types, options, changes)
+    return parse_csv(rows, names, types, _line_options(source), changes)
 
 def _csv_documents(spark: SparkSession, source: FilesSource, types: dict[str, str], files: list[LandedFile]) -> DataFrame:
+    "Documents as Spark reads them; their decimals as texts first, of which nothing is left afterwards"
     from pyspark.sql import functions as F
-    read = (_reader(spark).schema(ddl(types | {"_corrupt": "STRING"})).options(**source.options).option("mode", "PERMISSIVE").option("columnNameOfCorruptRecord", "_corrupt").csv(_escaped(files)))
-    text = F.coalesce("_corrupt", F.lit(""))
-    return read.select(F.struct(F.struct(*types, "_corrupt").alias("row")).alias("_parsed"), text.alias("_text"), text.cast("binary").alias("_raw"), *_origin())
+    decimals = {name: kind for name, kind in types.items() if kind.startswith("DECIMAL")}
+    read = (_reader(spark).schema(ddl(types | dict.fromkeys(decimals, "STRING") | {"_corrupt": "STRING"})).options(**source.options).option("mode", "PERMISSIVE").option("columnNameOfCorruptRecord", "_corrupt").csv(_escaped(files)))
+    quoted = {name: F.col(f"`{name.replace('`', '``')}`") for name in types}
+    values = {name: read_decimal(quoted[name], kind, source.options.get("locale", "en-US")) for name, kind in decimals.items()}
+    does_not_fit = reduce(lambda a, b: a | b, (quoted[name].isNotNull() & value.isNull() for name, value in values.items()), F.lit(False))
+    text = F.coalesce("_corrupt", F.when(does_not_fit, F.to_csv(F.struct(*quoted.values()), _line_options(source))))
+    row = F.struct(*(values.get(name, column).alias(name) for name, column in quoted.items()), text.alias("_corrupt"))
+    return read.select(F.struct(row.alias("row")).alias("_parsed"), F.coalesce(text, F.lit("")).alias("_text"), F.coalesce(text, F.lit("")).cast("binary").alias("_raw"), *_origin())
+
+def _line_options(source: FilesSource) -> dict[str, str]: return {name: value for name, value in source.options.items() if name not in ("header", "encoding", "multiLine")}
 
 # %% ../nbs/31_landing.ipynb #2f12051f
 def _read_typed(spark, source, schema, files, types, changes):
@@ -299,7 +307,7 @@ def parse_raw(rows: DataFrame, # with `_raw` and the origin: quarantined lines, 
     encoding = source.options.get("encoding", "utf-8")
     text = F.col("_raw").cast("string") if encoding.lower() in ("utf-8", "utf8") or source.format in ("parquet", "avro") else F.decode("_raw", encoding)
     texts = rows.withColumn("_text", text)
-    if source.format == "csv": return parse_csv(texts, csv_names(source, header) if header else list(types), types, {k: v for k, v in source.options.items() if k not in ("header", "encoding", "multiLine")}, changes)
+    if source.format == "csv": return parse_csv(texts, csv_names(source, header) if header else list(types), types, _line_options(source), changes)
     if source.format == "text": return texts.withColumnRenamed("_text", "value").withColumn("_rescued_data", F.lit(None).cast("string")).withColumn("_reason", F.when(~F.is_valid_utf8("value"), "invalid_encoding"))
     return parse_json(texts, types, {} if source.format in ("parquet", "avro") else source.options, changes)
 

@@ -17,8 +17,8 @@ from .schemas import ddl, element_type, field_types, struct_fields, type_name, w
 if TYPE_CHECKING: from pyspark.sql import Column, DataFrame
 
 # %% auto #0
-__all__ = ['OUTCOME', 'SCHEMA_CHANGED', 'Changes', 'parse_json', 'explode_array', 'csv_types', 'parse_csv', 'types_of', 'fit',
-           'found_types']
+__all__ = ['OUTCOME', 'SCHEMA_CHANGED', 'Changes', 'read_decimal', 'parse_json', 'explode_array', 'csv_types', 'parse_csv',
+           'types_of', 'fit', 'found_types']
 
 # %% ../nbs/22_records.ipynb #c8bad6cd
 OUTCOME = ("_rescued_data", "_reason", "_detail") # what parsing adds to a row
@@ -90,6 +90,12 @@ def _is_misread(value: Column, text: Column) -> Column:
     size, digits, whole = F.abs(value).cast("double"), number(text), number(F.regexp_extract(text, "^(.*)[.,]", 1))
     is_fraction = (size >= whole) & ((size < whole + 1) | ((size <= whole + 1) & (size != digits))) # rounded up, it may be the next
     return value.isNotNull() & text.rlike("^[^eE]*[.,][^eE]*$") & ~is_fraction & ~(text.rlike(_GROUPED) & (size == digits))
+
+def read_decimal(text: Column, kind: str, locale: str) -> Column:
+    "A decimal as CSV has it; null if it is none, or says something else"
+    from pyspark.sql import functions as F
+    value = F.from_csv(F.to_csv(F.struct(text.alias("value"))), f"value {kind}", {"locale": locale})["value"]
+    return F.when(~_is_misread(value, text), value)
 
 def _find_misread(rows: DataFrame, row: Column, texts: Column, types: dict[str, str], may_be: Column) -> DataFrame:
     "`_misread`: the decimals whose text says something else. Only rows that `may_be` are looked at"
