@@ -16,7 +16,7 @@ from .errors import MotorIngestaError
 from .lake import exists, plain_path, read_bytes
 from .landing import ORIGIN
 from .records import types_of
-from .schemas import ddl, retyped, widens
+from .schemas import ddl, quoted, retyped, widens
 
 if TYPE_CHECKING: from pyspark.sql import DataFrame, SparkSession
 
@@ -79,14 +79,14 @@ def grow_table(spark: SparkSession,
     "Add the columns a table lacks, and widen those that are too narrow; `TypesDiffer` if one can be neither"
     rows = spark.read.format("delta").load(uri)
     have, table = types_of(rows), f"delta.`{uri}`"
-    others = [(".".join(map(_quoted, path)), mine, kind) for path, mine, kind in retyped(have, types)]
+    others = [(".".join(map(quoted, path)), mine, kind) for path, mine, kind in retyped(have, types)]
     unlike = [f"{path} is {mine} in bronze and {kind} in the catalog" for path, mine, kind in others if not widens(mine, kind) and not {mine, kind} <= _MERGED]
     if unlike and not rows.isEmpty(): raise TypesDiffer(f"the table at {uri} keeps its types: {'; '.join(unlike)}".replace("`", ""), fix=_SETTLE.format(*uri.rpartition("/bronze/")))
     if unlike: have, others = _remake(spark, uri, have | {name: kind for name, kind in types.items() if name in have}), []
     before, places = [n for n in have if n in types][-1:], []
     for name, kind in types.items():
         if name in have: continue
-        places.append(f"{_quoted(name)} {kind} " + (f"AFTER {_quoted(before[0])}" if before else "FIRST"))
+        places.append(f"{quoted(name)} {kind} " + (f"AFTER {quoted(before[0])}" if before else "FIRST"))
         before = [name]
     if places: spark.sql(f"ALTER TABLE {table} ADD COLUMNS ({', '.join(places)})")
     wider = [(path, kind) for path, mine, kind in others if widens(mine, kind)]
@@ -101,8 +101,6 @@ def _remake(spark: SparkSession, uri: str, types: dict[str, str]) -> dict[str, s
 
 _SETTLE = "give these columns their old types in the catalog, or other names; or, if landing still has every file, remove the folder {2} in {0}/bronze, {0}/quarantine and {0}/_checkpoints, and the next run reads all of them"
 _MERGED = {"TINYINT", "SMALLINT", "INT"} # Parquet stores them alike, and Delta takes one for another
-
-def _quoted(name: str) -> str: return f"`{name.replace('`', '``')}`"
 
 # %% ../nbs/50_bronze.ipynb #32d1b54d
 def append(rows: DataFrame,

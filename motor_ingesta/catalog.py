@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from .errors import MotorIngestaError
-from .schemas import RESERVED, field_types
+from .schemas import NEEDS_MAPPING, RESERVED, field_types
 
 # %% auto #0
 __all__ = ['READER_OPTIONS', 'Value', 'Source', 'AfterIngest', 'FilesSource', 'AvroValue', 'JsonValue', 'StringValue',
@@ -81,7 +81,7 @@ def _reader_options(options: dict[str, str], form: str) -> dict[str, str]:
     if wrong: _refuse("; ".join(wrong))
     named = {known[spelt[name].lower()]: value for name, value in options.items()}
     if wrong := [f"has {name}: {value}, {why}" for name, value in named.items() if (why := _wrong_value(name, value))]: _refuse("; ".join(wrong))
-    return named
+    return named | ({"sep": named["sep"].replace("\\t", "\t")} if "sep" in named else {}) # Spark takes the two letters for a tab
 
 _LANGUAGES = {tag[:2] for tag in windows_locale.values()} # two letters each
 
@@ -251,7 +251,7 @@ class Dataset(_Model):
         for column in columns if known and isinstance(columns, list) else []:
             if column not in known: yield ("sink", "partition_by"), f"has {column}, which is no column of the dataset{_did_you_mean(column, known)}"
         for column in sorted(known or ()):
-            if re.search(r"[ ,;{}()\n\t=]", column) and "delta.columnMapping.mode" not in (_part(said.get("sink"), "table_properties") or {}):
+            if NEEDS_MAPPING.search(column) and "delta.columnMapping.mode" not in (_part(said.get("sink"), "table_properties") or {}):
                 yield ("source",), f"has the column `{column}`, a name that Delta has no place for; leave it out, and it stays in `_rescued_data` by its name, or add `sink: {{table_properties: {{delta.columnMapping.mode: name}}}}`"
 
 def _part(said: Any, *names: str) -> Any:

@@ -12,7 +12,7 @@ import re
 from collections import defaultdict, deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import partial, reduce
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -22,7 +22,7 @@ from pyarrow import parquet
 from .catalog import FilesSource
 from .lake import LEADS_OUT, LandedFile, exists, filesystem
 from .records import OUTCOME, Changes, csv_types, explode_array, fit, parse_csv, parse_json, read_decimal, types_of
-from .schemas import ddl, evolved, field_types
+from .schemas import ddl, evolved, field_types, quoted
 
 if TYPE_CHECKING: from pyspark.sql import Column, DataFrame, SparkSession
 
@@ -66,7 +66,8 @@ def inspect_files(source: FilesSource, # what the catalog says
                   unreadable: dict[str, str] | None = None, # path → why, of files that are known to be so
                  ) -> Inspection:
     "Group files by their header or schema; tell those that are empty or cannot be opened"
-    look = {"csv": _csv_header, "parquet": _parquet_schema, "avro": _avro_schema}.get(source.format, lambda source, file: "")
+    columns = {*declared_types(source)} if source.format == "csv" else set()
+    look = {"csv": partial(_csv_header, columns=columns), "parquet": _parquet_schema, "avro": _avro_schema}.get(source.format, lambda source, file: "")
     def told(file: LandedFile) -> tuple[str | None, str]:
         if unreadable and file.path in unreadable: return None, unreadable[file.path] if exists(file.path) else _GONE
         if file.size == 0: return None, EMPTY
@@ -108,25 +109,27 @@ def _opened(file: LandedFile):
     store, path = filesystem(file.path)
     return store.open_input_stream(path, compression="detect")
 
-def _csv_header(source: FilesSource, file: LandedFile) -> str:
+def _csv_header(source: FilesSource, file: LandedFile, columns: set[str]) -> str:
     with _opened(file) as stream: start = stream.read(1 << 16)
     line = re.split(r"\r\n|\r|\n", start.decode(encoding := source.options.get("encoding", "utf-8"), errors="replace"), maxsplit=1)[0].removeprefix("\ufeff")
     if source.options.get("header", "false").lower() != "true":
-        if {*csv_names(source, line)} >= {*(types := field_types(source.ddl))} and len(types) > 1: raise ValueError("its first line has the names of the columns; set the option `header`")
+        if len(columns) > 1 and {*csv_names(source, line)} >= columns: raise ValueError("its first line has the names of the columns; set the option `header`")
         return ""
     if "\ufffd" in line: raise ValueError(f"its header is not {encoding}: {line[:200]}")
     names = csv_names(source, line)
     _refuse_twice(names)
-    if not set(names) & set(field_types(source.ddl)): raise ValueError(f"its first line has none of the dataset's columns: {line[:200]}" + _why(names, field_types(source.ddl)))
+    if not columns & set(names): raise ValueError(f"its first line has none of the dataset's columns: {line[:200]}" + _why(names, columns))
     return line
 
-def _why(names: list[str], types: dict[str, str]) -> str:
-    if {name.lower() for name in names} & {name.lower() for name in types}: return " (they differ by capital letters)"
+def _why(names: list[str], columns: set[str]) -> str:
+    if {name.lower() for name in names} & {name.lower() for name in columns}: return " (they differ by capital letters)"
     found = next((sep for sep in (";", "\t", "|", ",") if len(names) == 1 and sep in names[0]), None)
     return f" (the option `sep` may be {json.dumps(found)})" if found else ""
 
 def csv_names(source: FilesSource, header: str) -> list[str]:
-    return [name.strip() for name in next(csv.reader([header], delimiter=source.options.get("sep") or ",", quotechar=source.options.get("quote") or '"'))]
+    sep = source.options.get("sep") or ","
+    names = next(csv.reader([header], delimiter=sep, quotechar=source.options.get("quote") or '"')) if len(sep) == 1 else header.split(sep) # Python's reader knows no longer ones
+    return [name.strip() for name in names]
 
 # %% ../nbs/31_landing.ipynb #858e4f02
 def _parquet_schema(source: FilesSource, file: LandedFile) -> str:
@@ -178,7 +181,7 @@ def _typed(spark: SparkSession, source: FilesSource, says: str, files: list[Land
     if source.format == "parquet" and "timestamp[ns" in says: spark.conf.set("spark.sql.legacy.parquet.nanosAsLong", "true") # else Spark refuses the file, which is how pandas writes
     rows = _reader(spark).format(source.format).options(**source.options).load(_escaped(files))
     if not nanoseconds: return rows # Spark Connect takes no empty set of columns
-    return rows.withColumns({name: F.expr(_from_nanoseconds(f"`{name.replace('`', '``')}`", kind)) for name, kind in nanoseconds.items()})
+    return rows.withColumns({name: F.expr(_from_nanoseconds(quoted(name), kind)) for name, kind in nanoseconds.items()})
 
 def _from_nanoseconds(value: str, kind: str) -> str:
     "Spark's timestamps count microseconds. A time without zone must not pass through that of the session"
@@ -235,12 +238,12 @@ def _csv_documents(spark: SparkSession, source: FilesSource, types: dict[str, st
     from pyspark.sql import functions as F
     decimals = {name: kind for name, kind in types.items() if kind.startswith("DECIMAL")}
     read = (_reader(spark).schema(ddl(types | dict.fromkeys(decimals, "STRING") | {"_corrupt": "STRING"})).options(**source.options).option("mode", "PERMISSIVE").option("columnNameOfCorruptRecord", "_corrupt").csv(_escaped(files)))
-    quoted = {name: F.col(f"`{name.replace('`', '``')}`") for name in types}
-    values = {name: read_decimal(quoted[name], kind, source.options.get("locale", "en-US")) for name, kind in decimals.items()}
-    does_not_fit = reduce(lambda a, b: a | b, (quoted[name].isNotNull() & value.isNull() for name, value in values.items()), F.lit(False))
-    text = F.coalesce("_corrupt", F.when(does_not_fit, F.to_csv(F.struct(*quoted.values()), _line_options(source))))
-    row = F.struct(*(values.get(name, column).alias(name) for name, column in quoted.items()), text.alias("_corrupt"))
-    return read.select(F.struct(row.alias("row")).alias("_parsed"), F.coalesce(text, F.lit("")).alias("_text"), F.coalesce(text, F.lit("")).cast("binary").alias("_raw"), *_origin())
+    columns = {name: F.col(quoted(name)) for name in types}
+    values = {name: read_decimal(columns[name], kind, source.options.get("locale", "en-US")) for name, kind in decimals.items()}
+    does_not_fit = reduce(lambda a, b: a | b, (columns[name].isNotNull() & value.isNull() for name, value in values.items()), F.lit(False))
+    corrupt = F.coalesce("_corrupt", F.when(does_not_fit, F.to_csv(F.struct(*columns.values()), _line_options(source))))
+    row, text = F.struct(*(values.get(name, column).alias(name) for name, column in columns.items()), corrupt.alias("_corrupt")), F.coalesce(corrupt, F.lit(""))
+    return read.select(F.struct(row.alias("row")).alias("_parsed"), text.alias("_text"), text.cast("binary").alias("_raw"), *_origin())
 
 def _line_options(source: FilesSource) -> dict[str, str]: return {name: value for name, value in source.options.items() if name not in ("header", "encoding", "multiLine")}
 

@@ -12,7 +12,7 @@ from functools import reduce
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from .schemas import ddl, element_type, field_types, struct_fields, type_name, wider_types
+from .schemas import ddl, element_type, field_types, quoted, struct_fields, type_name, wider_types
 
 if TYPE_CHECKING: from pyspark.sql import Column, DataFrame
 
@@ -107,7 +107,7 @@ def _find_misread(rows: DataFrame, row: Column, texts: Column, types: dict[str, 
 def _columns(types: dict[str, str]) -> list[Column]:
     "The parsed columns of a row, without the decimals that were misread"
     from pyspark.sql import functions as F
-    parsed = {name: F.col(f"_parsed.row.`{name.replace('`', '``')}`") for name in types}
+    parsed = {name: F.col(f"_parsed.row.{quoted(name)}") for name in types}
     return [(F.when(~F.array_contains("_misread", name), value) if types[name].startswith("DECIMAL") else value).alias(name) for name, value in parsed.items()]
 
 # %% ../nbs/22_records.ipynb #81bcd6fc
@@ -187,12 +187,11 @@ def parse_csv(rows: DataFrame, # with `_text`: one record each; or, parsed by th
              ) -> DataFrame: # without `_text`, with the columns and `OUTCOME`
     "CSV records to columns. Reasons: `invalid_encoding`, `malformed_csv`, `schema_mismatch`"
     from pyspark.sql import functions as F
-    text, row = F.col("_text"), F.col("_parsed.row")
-    permissive = {**(options or {}), "mode": "PERMISSIVE", "columnNameOfCorruptRecord": "_corrupt"}
+    text, row, options = F.col("_text"), F.col("_parsed.row"), options or {}
+    permissive = {**options, "mode": "PERMISSIVE", "columnNameOfCorruptRecord": "_corrupt"}
     parse = lambda kinds: F.from_csv(text, f"{ddl(kinds)}, `_corrupt` STRING", permissive)
     if "_parsed" not in rows.columns: rows = _once(rows, "_parsed", F.struct(parse(csv_types(header, types)).alias("row")))
-    sep, locale = (options or {}).get("sep", ","), (options or {}).get("locale", "en-US")
-    may_be = text.rlike("[0-9][.,][0-9]") if sep != "," or locale != "en-US" else F.contains(text, F.lit((options or {}).get("quote", '"'))) # there a comma in a value needs quotes
+    may_be = text.rlike("[0-9][.,][0-9]") if options.get("sep", ",") != "," or options.get("locale", "en-US") != "en-US" else F.contains(text, F.lit(options.get("quote", '"'))) # there a comma in a value needs quotes
     plain, known = parse({name: "STRING" for name in header}), {name: kind for name, kind in types.items() if name in header}
     rows = _find_misread(rows, row, plain, known, may_be)
     is_corrupt = row["_corrupt"].isNotNull()
@@ -205,7 +204,7 @@ def parse_csv(rows: DataFrame, # with `_text`: one record each; or, parsed by th
     reason = F.when(~F.is_valid_utf8(text), "invalid_encoding").when(is_malformed, "malformed_csv").when(is_mismatch, "schema_mismatch")
     reason = _unless_surprised(reason, changes.surprises(_strings(()), misfits, known))
     detail = (F.when(F.col("_reason") == "invalid_encoding", "the text is not UTF-8; if the source writes another encoding, set the option `encoding`")
-               .when(F.col("_reason") == "malformed_csv", _not_as_many(text, header, options or {}))
+               .when(F.col("_reason") == "malformed_csv", _not_as_many(text, header, options))
                .when(F.col("_reason") == "schema_mismatch", _misfits_told(misfits, known, texts)))
     extra = [f"_parsed.row.`{name}`" for name in header if name not in types]
     rest = F.to_json(F.struct(*extra)) if extra else F.lit("{}")

@@ -12,8 +12,8 @@ import sqlglot
 from sqlglot import exp
 
 # %% auto #0
-__all__ = ['RESERVED', 'field_types', 'ddl', 'struct_fields', 'element_type', 'type_name', 'widens', 'wider_types', 'retyped',
-           'evolved', 'differences']
+__all__ = ['RESERVED', 'NEEDS_MAPPING', 'field_types', 'ddl', 'quoted', 'struct_fields', 'element_type', 'type_name', 'widens',
+           'wider_types', 'retyped', 'evolved', 'differences']
 
 # %% ../nbs/19_schemas.ipynb #701465a0
 def field_types(ddl: str, # Spark DDL, as a catalog holds it
@@ -32,7 +32,11 @@ def _spelled(kind: str) -> str:
 
 def ddl(types: dict[str, str]) -> str:
     "The same as Spark DDL"
-    return ", ".join(f"`{name.replace('`', '``')}` {kind}" for name, kind in types.items())
+    return ", ".join(f"{quoted(name)} {kind}" for name, kind in types.items())
+
+def quoted(name: str) -> str:
+    "A name as SQL has it, whatever is in it"
+    return f"`{name.replace('`', '``')}`"
 
 def struct_fields(kind: str) -> dict[str, str] | None:
     "The fields of a STRUCT; None for another type"
@@ -96,7 +100,8 @@ RESERVED = frozenset({"_ingested_at", "_run_id", "_source_file", "_source_size",
                       "_schema_id", "_rescued_data", "_reason", "_detail", "_raw", "ingestion_date", "_replayed_at", "_replayed_by",
                       "_text", "_parsed", "_misread", "_corrupt", "_odd", "_row", "_rest", "_mismatch", "_decoded", "_is_decoded", "_whole", "_key_raw"}) # what the engine adds itself, to tables or on the way to them
 _MOST_NEW = 200 # columns at once: a source that makes a column of every key would make the table useless
-_NOT_IN_DELTA = re.compile(r"[ ,;{}()\n\t=`<>:\\\x00-\x1f]|^$") # in a name: what Delta refuses without column mapping, and what a type cannot say
+NEEDS_MAPPING = re.compile(r"[ ,;{}()\n\t=]") # in a name: what Delta refuses without column mapping
+_NOT_IN_DELTA = re.compile(NEEDS_MAPPING.pattern + r"|[`<>:\\\x00-\x1f]|^$") # and what a type cannot say
 
 def evolved(have: dict[str, str], # the dataset's columns
             found: dict[str, str], # what the data has; VOID where it had only nulls
