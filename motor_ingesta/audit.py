@@ -149,8 +149,11 @@ class _Memory:
         return json.loads(content) if content else {}
 
     def write(self, name: str, content: dict) -> None: write_bytes(f"{self._uri}/{name}.json", json.dumps(content).encode())
-    def note(self, **state) -> None: self.write("state", {"checkpoint": self._owner, **state})
-    def forget(self) -> None: delete_folder(self._uri)
+
+    def close(self, audit: Audit, **state) -> None:
+        "What the next audit goes on from; one that found a difference leaves nothing new"
+        if not audit.differences: self.write("state", {"checkpoint": self._owner, **state})
+        elif self.is_new: delete_folder(self._uri)
 
 def _last_batch_at(checkpoint: Checkpoint) -> float: # seconds since 1970
     "Rows to come are not older than the last batch, but may be older than a replay, or than what a killed process wrote: a clock may have gone back since"
@@ -210,8 +213,7 @@ def audit_files(spark: SparkSession, lake: Lake, dataset: Dataset,
         if found.at < newest: closed.setdefault(posixpath.dirname(path), {})[posixpath.basename(path)] = [file.size, file.modified_ns, count]
     if not audit.differences:
         for folder in folders if memory.is_new else closed: memory.write(_folder(landing, folder), closed.get(folder, {}))
-        memory.note(at=newest)
-    elif memory.is_new: memory.forget()
+    memory.close(audit, at=newest)
     audit.seconds = round(time.monotonic() - began, 3)
     return audit
 
@@ -275,8 +277,7 @@ def audit_topics(spark: SparkSession, lake: Lake, dataset: Dataset, connections:
             if gone: audit.notes.append(f"{topic}, partition {partition}: {gone} offsets below {low[at]} were removed by retention and cannot be checked")
         audit._count(f"{topic}/{partition} [{start}, {end})", offsets + missing, rows + again)
     ahead = {topic: {str(p): r.ahead for (t, p), r in found.items() if t == topic and r.ahead} for topic, _ in found}
-    if not audit.differences: memory.note(at=min(until, max((r.at for r in found.values()), default=since)), partitions=positions, ahead=ahead)
-    elif memory.is_new: memory.forget()
+    memory.close(audit, at=min(until, max((r.at for r in found.values()), default=since)), partitions=positions, ahead=ahead)
     audit.seconds = round(time.monotonic() - began, 3)
     return audit
 

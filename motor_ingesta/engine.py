@@ -295,7 +295,9 @@ def _add(report: DatasetReport, batch, counts) -> None:
     report.rows_read += counts.read; report.rows_written += counts.written
     report.rows_quarantined += counts.quarantined; report.rows_rescued += counts.rescued
     report.files += len(batch.files); report.bytes += batch.bytes
-    if batch.unreadable and not report.files_quarantined: report.warnings.append("{} is in the quarantine as a whole: {}. Those that are, with why: `preview {} --quarantine`".format(*next(iter(batch.unreadable.items())), report.dataset))
+    if batch.unreadable and not report.files_quarantined:
+        path, why = next(iter(batch.unreadable.items()))
+        report.warnings.append(f"{path} is in the quarantine as a whole: {why}. Those that are, with why: `preview {report.dataset} --quarantine`")
     report.files_quarantined += len(batch.unreadable)
     report.newest = max(report.newest, counts.newest, *(f.modified_ns / 1e9 for f in batch.files), 0.0)
     for topic, partitions in batch.offsets.items():

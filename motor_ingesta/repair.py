@@ -14,7 +14,6 @@ from .audit import audit_files, complete_offsets
 from .bronze import RECORD, Stamp, append, bronze_rows, delete_where, grow_table, quarantine_rows, take_back
 from .catalog import Connections, Dataset
 from .checkpoint import Checkpoint
-from .errors import MotorIngestaError
 from .ingest import FileIntake, TopicIntake
 from .lake import Lake, LandedFile, delete_folder, exists, list_files, plain_path
 from .landing import ORIGIN, find_unreadable, inspect_files, parse_raw, read_files
