@@ -66,7 +66,8 @@ def _misfits_told(misfits: Column, types: dict[str, str], texts: Column) -> Colu
     "The same as a sentence"
     from pyspark.sql import functions as F
     kinds = F.from_json(F.lit(json.dumps(types)), "map<string,string>")
-    return F.array_join(F.transform(misfits, lambda name: F.concat(name, F.lit(" is not "), F.element_at(kinds, name), F.lit(": "), F.substring(F.element_at(texts, name), 1, 80))), "; ")
+    said = F.map_entries(F.map_filter(texts, lambda name, _: F.array_contains(misfits, name)))
+    return F.array_join(F.transform(said, lambda pair: F.concat(pair["key"], F.lit(" is not "), F.element_at(kinds, pair["key"]), F.lit(": "), F.substring(pair["value"], 1, 80))), "; ")
 
 def _has_more(value: Column, kind: str) -> Column: # boolean
     "Whether a variant has fields that the structures of its type lack"
@@ -97,18 +98,20 @@ def read_decimal(text: Column, kind: str, locale: str) -> Column:
     value = F.from_csv(F.to_csv(F.struct(text.alias("value"))), f"value {kind}", {"locale": locale})["value"]
     return F.when(~_is_misread(value, text), value)
 
-def _find_misread(rows: DataFrame, row: Column, texts: Column, types: dict[str, str], may_be: Column) -> DataFrame:
-    "`_misread`: the decimals whose text says something else. Only rows that `may_be` are looked at"
+def _misread(row: Column, texts: Column, types: dict[str, str], may_be: Column) -> Column: # array<string>
+    "The decimals whose text says something else. Only rows that `may_be` are looked at"
     from pyspark.sql import functions as F
-    names = [F.when(_is_misread(row[name], texts[name]), name) for name, kind in types.items() if kind.startswith("DECIMAL")]
-    if not names: return rows.withColumn("_misread", _strings(()))
-    return _once(rows, "_misread", F.when(may_be, F.array_compact(F.array(*names))).otherwise(_strings(())))
+    decimals = [name for name, kind in types.items() if kind.startswith("DECIMAL")]
+    if not decimals: return _strings(())
+    pairs = F.array(*(F.struct(F.lit(name).alias("name"), row[name].cast("double").alias("value"), texts[name].alias("text")) for name in decimals))
+    found = F.transform(F.filter(pairs, lambda pair: _is_misread(pair["value"], pair["text"])), lambda pair: pair["name"])
+    return F.when(may_be, found).otherwise(_strings(()))
 
 def _columns(types: dict[str, str]) -> list[Column]:
-    "The parsed columns of a row, without the decimals that were misread"
+    "The parsed columns of a row, without the decimals that are among its misfits"
     from pyspark.sql import functions as F
     parsed = {name: F.col(f"_parsed.row.{quoted(name)}") for name in types}
-    return [(F.when(~F.array_contains("_misread", name), value) if types[name].startswith("DECIMAL") else value).alias(name) for name, value in parsed.items()]
+    return [(F.when(~F.coalesce(F.array_contains("_odd.misfits", name), F.lit(False)), value) if types[name].startswith("DECIMAL") else value).alias(name) for name, value in parsed.items()]
 
 # %% ../nbs/22_records.ipynb #81bcd6fc
 def parse_json(rows: DataFrame, # with `_text`: one JSON object each
@@ -127,36 +130,38 @@ def parse_json(rows: DataFrame, # with `_text`: one JSON object each
         parts.append(F.array_compact(F.array(*(F.when(_has_more(loose[name], kind), name) for name, kind in nested.items()))).alias("deep"))
     rows = _once(rows, "_parsed", F.struct(*parts))
     texts = F.from_json(text, "map<string,string>")
-    rows = _find_misread(rows, row, texts, types, text.rlike(r'"[-+]?[0-9][0-9.,]*[.,][0-9]+"'))
 
     known, is_corrupt = _strings(types), row["_corrupt"].isNotNull()
     closes_at_end = F.endswith(text, F.lit("}")) & ~F.contains(F.substring(text.cast("binary"), F.lit(1), F.octet_length(text) - 1), F.lit(b"}")) # the quick look, which a flat object passes
     is_one = closes_at_end | (F.json_array_length(F.concat(F.lit("["), text, F.lit("]"))) == 1)
-    is_as_declared = ~is_corrupt & ((keys == known) | (F.size(F.array_intersect(known, keys)) == F.size(keys))) & is_one & F.is_valid_utf8(text) & (F.size("_misread") == 0) # every key known, none twice
+    misread = _misread(row, texts, types, text.rlike(r'"[-+]?[0-9][0-9.,]*[.,][0-9]+"'))
+    is_as_declared = ~is_corrupt & ((keys == known) | (F.size(F.array_intersect(known, keys)) == F.size(keys))) & is_one & F.is_valid_utf8(text) & (F.size(misread) == 0) # every key known, none twice
     if nested: is_as_declared = is_as_declared & (F.size("_parsed.deep") == 0)
-    rows = _once(rows, "_odd", ~F.coalesce(is_as_declared, F.lit(False)))
 
     unknown = F.array_except(keys, known)
     if nested: unknown = F.concat(unknown, F.col("_parsed.deep"))
     misfits = F.when(is_corrupt & keys.isNotNull(), _misfits(texts, row, known)).otherwise(_strings(()))
     if nested: misfits = F.when(is_corrupt & (F.size(misfits) == 0), _strings(nested)).otherwise(misfits) # the misfit is inside
-    misfits = F.array_union(misfits, "_misread")
+    misfits = F.array_union(misfits, misread)
     lost = F.concat(unknown, misfits) if changes.keeps_misfits else unknown
-    is_mismatch = is_corrupt & (F.size(misfits) == 0) if changes.keeps_misfits else is_corrupt | (F.size("_misread") > 0)
+    rows = _once(rows, "_odd", F.when(~F.coalesce(is_as_declared, F.lit(False)), F.struct(unknown.alias("unknown"), misfits.alias("misfits"), lost.alias("lost"))))
+
+    is_odd, unknown, misfits, lost = F.col("_odd").isNotNull(), F.col("_odd.unknown"), F.col("_odd.misfits"), F.col("_odd.lost")
+    is_mismatch = is_corrupt & (F.size(misfits) == 0) if changes.keeps_misfits else is_corrupt | (F.size(misfits) > 0)
 
     reason = (F.when(~F.is_valid_utf8(text), "invalid_encoding")
                .when(keys.isNull() | ~F.coalesce(is_one, F.lit(False)), "malformed_json")
                .when(F.size(keys) > F.size(F.array_distinct(keys)), "duplicate_key")
                .when(is_mismatch, "schema_mismatch"))
-    says_something = lambda key: ~F.coalesce(F.try_element_at(texts, key), F.lit("[]")).isin("[]", "{}") # null and empty have no type yet
-    reason = _unless_surprised(reason, changes.surprises(F.when(F.size(unknown) > 0, F.filter(unknown, says_something)).otherwise(unknown), misfits, types))
+    telling = F.map_keys(F.map_filter(texts, lambda _, text: ~text.isin("[]", "{}"))) # null and empty have no type yet
+    reason = _unless_surprised(reason, changes.surprises(F.when(F.size(unknown) > 0, F.array_intersect(unknown, telling)).otherwise(unknown), misfits, types))
     detail = (F.when(F.col("_reason") == "invalid_encoding", "the text is not UTF-8; if the source writes another encoding, set the option `encoding`")
                .when(F.col("_reason") == "malformed_json", F.concat(F.lit("not one JSON object: "), F.substring(text, 1, 80)))
                .when(F.col("_reason") == "duplicate_key", F.concat(F.lit("a key stands twice: "), F.array_join(keys, ", ")))
                .when(F.col("_reason") == "schema_mismatch", _misfits_told(misfits, types, texts)))
     rest = F.to_json(F.map_filter(F.from_json(text, "map<string, variant>"), lambda key, _: F.array_contains(lost, key)))
-    rescued = F.lit(None).cast("string") if changes.mode == "ignore" else F.when(F.col("_odd") & F.col("_reason").isNull() & (F.size(lost) > 0), rest)
-    return rows.withColumn("_reason", F.when(F.col("_odd"), reason)).withColumns({"_rescued_data": rescued, "_detail": F.when(F.col("_odd"), detail)}).select("*", *_columns(types)).drop("_text", "_parsed", "_misread", "_odd")
+    rescued = F.lit(None).cast("string") if changes.mode == "ignore" else F.when(F.col("_reason").isNull() & (F.size(lost) > 0), rest)
+    return rows.withColumn("_reason", F.when(is_odd, reason)).withColumns({"_rescued_data": rescued, "_detail": F.when(is_odd, detail)}).select("*", *_columns(types)).drop("_text", "_parsed", "_odd")
 
 def _unless_surprised(reason: Column, surprises: Column | None) -> Column:
     "The reason; an error where a readable row is a surprise"
@@ -193,26 +198,27 @@ def parse_csv(rows: DataFrame, # with `_text`: one record each; or, parsed by th
     if "_parsed" not in rows.columns: rows = _once(rows, "_parsed", F.struct(parse(csv_types(header, types)).alias("row")))
     may_be = text.rlike("[0-9][.,][0-9]") if options.get("sep", ",") != "," or options.get("locale", "en-US") != "en-US" else F.contains(text, F.lit(options.get("quote", '"'))) # there a comma in a value needs quotes
     plain, known = parse({name: "STRING" for name in header}), {name: kind for name, kind in types.items() if name in header}
-    rows = _find_misread(rows, row, plain, known, may_be)
-    is_corrupt = row["_corrupt"].isNotNull()
+    is_corrupt, misread = row["_corrupt"].isNotNull(), _misread(row, plain, known, may_be)
     is_malformed = is_corrupt & plain["_corrupt"].isNotNull()
     texts = _texts(plain)
     misfits = F.when(is_corrupt & ~is_malformed, _misfits(texts, row, _strings(known))).otherwise(_strings(()))
-    misfits = F.array_union(misfits, "_misread")
-    is_mismatch = is_corrupt & (F.size(misfits) == 0) if changes.keeps_misfits else is_corrupt | (F.size("_misread") > 0)
+    misfits, others = F.array_union(misfits, misread), [name for name in header if name not in types]
+    rows = _once(rows, "_odd", F.when(is_corrupt | (F.size(misread) > 0), F.struct(misfits.alias("misfits"), F.concat(_strings(others), misfits).alias("lost"))))
+
+    is_odd, misfits, lost = F.col("_odd").isNotNull(), F.col("_odd.misfits"), F.col("_odd.lost")
+    is_mismatch = is_odd & (F.size(misfits) == 0) if changes.keeps_misfits else is_odd
 
     reason = F.when(~F.is_valid_utf8(text), "invalid_encoding").when(is_malformed, "malformed_csv").when(is_mismatch, "schema_mismatch")
     reason = _unless_surprised(reason, changes.surprises(_strings(()), misfits, known))
     detail = (F.when(F.col("_reason") == "invalid_encoding", "the text is not UTF-8; if the source writes another encoding, set the option `encoding`")
                .when(F.col("_reason") == "malformed_csv", _not_as_many(text, header, options))
                .when(F.col("_reason") == "schema_mismatch", _misfits_told(misfits, known, texts)))
-    extra = [f"_parsed.row.`{name}`" for name in header if name not in types]
-    rest = F.to_json(F.struct(*extra)) if extra else F.lit("{}")
-    if changes.keeps_misfits: rest = F.when(F.size(misfits) > 0, F.to_json(F.map_filter(texts, lambda name, _: F.array_contains(F.concat(_strings([n for n in header if n not in types]), misfits), name)))).otherwise(rest)
+    rest = F.to_json(F.struct(*(row[name].alias(name) for name in others))) if others else F.lit("{}")
+    if changes.keeps_misfits: rest = F.when(F.size(misfits) > 0, F.to_json(F.map_filter(texts, lambda name, _: F.array_contains(lost, name)))).otherwise(rest)
     if changes.mode == "ignore": rest = F.lit("{}")
     read = dict(zip(known, _columns(known)))
     columns = [read.get(name, F.lit(None).cast(kind).alias(name)) for name, kind in types.items()]
-    return rows.withColumn("_reason", reason).withColumns({"_rescued_data": F.when(F.col("_reason").isNull() & (rest != "{}"), rest), "_detail": detail}).select("*", *columns).drop("_text", "_parsed", "_misread")
+    return rows.withColumn("_reason", reason).withColumns({"_rescued_data": F.when(F.col("_reason").isNull() & (rest != "{}"), rest), "_detail": detail}).select("*", *columns).drop("_text", "_parsed", "_odd")
 
 def _not_as_many(text: Column, header: list[str], options: dict[str, str]) -> Column:
     from pyspark.sql import functions as F

@@ -98,7 +98,7 @@ def _retyped(path: tuple[str, ...], have: str, want: str) -> Iterator[tuple[tupl
 # %% ../nbs/19_schemas.ipynb #997b1441
 RESERVED = frozenset({"_ingested_at", "_run_id", "_source_file", "_source_size", "_source_modified_at", "_topic", "_partition", "_offset", "_timestamp", "_key", "_headers",
                       "_schema_id", "_rescued_data", "_reason", "_detail", "_raw", "ingestion_date", "_replayed_at", "_replayed_by",
-                      "_text", "_parsed", "_misread", "_corrupt", "_odd", "_row", "_rest", "_mismatch", "_decoded", "_is_decoded", "_whole", "_key_raw"}) # what the engine adds itself, to tables or on the way to them
+                      "_text", "_parsed", "_corrupt", "_odd", "_row", "_rest", "_mismatch", "_decoded", "_is_decoded", "_whole", "_key_raw"}) # what the engine adds itself, to tables or on the way to them
 _MOST_NEW = 200 # columns at once: a source that makes a column of every key would make the table useless
 NEEDS_MAPPING = re.compile(r"[ ,;{}()\n\t=]") # in a name: what Delta refuses without column mapping
 _NOT_IN_DELTA = re.compile(NEEDS_MAPPING.pattern + r"|[`<>:\\\x00-\x1f]|^$") # and what a type cannot say
