@@ -12,7 +12,7 @@ from functools import reduce
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from .schemas import ddl, element_type, field_types, quoted, struct_fields, type_name, wider_types
+from .schemas import ddl, element_type, field_types, quoted, struct_fields, type_name, value_type, wider_types
 
 if TYPE_CHECKING: from pyspark.sql import Column, DataFrame
 
@@ -98,20 +98,34 @@ def read_decimal(text: Column, kind: str, locale: str) -> Column:
     value = F.from_csv(F.to_csv(F.struct(text.alias("value"))), f"value {kind}", {"locale": locale})["value"]
     return F.when(~_is_misread(value, text), value)
 
-def _misread(row: Column, texts: Column, types: dict[str, str], may_be: Column) -> Column: # array<string>
-    "The decimals whose text says something else. Only rows that `may_be` are looked at"
+def _mended(value: Column, said: Column, kind: str) -> Column:
+    "A value without the decimals in it whose text says something else; `said` has the texts in their places"
     from pyspark.sql import functions as F
-    decimals = [name for name, kind in types.items() if kind.startswith("DECIMAL")]
-    if not decimals: return _strings(())
-    pairs = F.array(*(F.struct(F.lit(name).alias("name"), row[name].cast("double").alias("value"), texts[name].alias("text")) for name in decimals))
-    found = F.transform(F.filter(pairs, lambda pair: _is_misread(pair["value"], pair["text"])), lambda pair: pair["name"])
-    return F.when(may_be, found).otherwise(_strings(()))
+    if kind.startswith("DECIMAL"): return F.when(~_is_misread(value, said), value)
+    if "DECIMAL" not in kind: return value
+    if element := element_type(kind): return F.zip_with(value, said, lambda item, text: _mended(item, text, element))
+    if inner := value_type(kind): return F.map_zip_with(value, said, lambda _, item, text: _mended(item, text, inner))
+    return F.when(value.isNotNull(), F.struct(*(_mended(value[name], said[name], inner).alias(name) for name, inner in struct_fields(kind).items())))
 
-def _columns(types: dict[str, str]) -> list[Column]:
-    "The parsed columns of a row, without the decimals that are among its misfits"
+def _decimals(types: dict[str, str]) -> dict[str, str]:
+    "The columns with decimals in them"
+    return {name: kind for name, kind in types.items() if "DECIMAL(" in kind}
+
+def _misread(row: Column, said: Column, types: dict[str, str], may_be: Column) -> Column: # array<string>
+    "The columns with decimals whose text says something else. Only rows that `may_be` are looked at"
+    from pyspark.sql import functions as F
+    if not (decimals := _decimals(types)): return _strings(())
+    comparable = lambda column, kind: F.to_json(F.struct(column)) if re.search("MAP<|VARIANT", kind) else column # what Spark does not compare
+    differs = lambda said, name, kind: ~comparable(_mended(row[name], said[name], kind), kind).eqNullSafe(comparable(row[name], kind))
+    found = F.transform(F.array(said), lambda said: F.array_compact(F.array(*(F.when(differs(said, name, kind), name) for name, kind in decimals.items())))) # a lambda, for its argument is worked out once
+    return F.when(may_be, found[0]).otherwise(_strings(()))
+
+def _columns(types: dict[str, str], said: Column) -> dict[str, Column]:
+    "The parsed columns of a row, without the decimals that were misread"
     from pyspark.sql import functions as F
     parsed = {name: F.col(f"_parsed.row.{quoted(name)}") for name in types}
-    return [(F.when(~F.coalesce(F.array_contains("_odd.misfits", name), F.lit(False)), value) if types[name].startswith("DECIMAL") else value).alias(name) for name, value in parsed.items()]
+    mended = {name: F.when(F.array_contains("_odd.misread", name), _mended(parsed[name], said[name], kind)).otherwise(parsed[name]) for name, kind in _decimals(types).items()}
+    return {name: column.alias(name) for name, column in (parsed | mended).items()}
 
 # %% ../nbs/22_records.ipynb #81bcd6fc
 def parse_json(rows: DataFrame, # with `_text`: one JSON object each
@@ -129,12 +143,12 @@ def parse_json(rows: DataFrame, # with `_text`: one JSON object each
         loose = F.from_json(text, ddl(dict.fromkeys(nested, "VARIANT")))
         parts.append(F.array_compact(F.array(*(F.when(_has_more(loose[name], kind), name) for name, kind in nested.items()))).alias("deep"))
     rows = _once(rows, "_parsed", F.struct(*parts))
-    texts = F.from_json(text, "map<string,string>")
+    texts, said = F.from_json(text, "map<string,string>"), F.from_json(text, re.sub(r"DECIMAL\(\d+, \d+\)", "STRING", ddl(_decimals(types))), options)
 
     known, is_corrupt = _strings(types), row["_corrupt"].isNotNull()
     closes_at_end = F.endswith(text, F.lit("}")) & ~F.contains(F.substring(text.cast("binary"), F.lit(1), F.octet_length(text) - 1), F.lit(b"}")) # the quick look, which a flat object passes
     is_one = closes_at_end | (F.json_array_length(F.concat(F.lit("["), text, F.lit("]"))) == 1)
-    misread = _misread(row, texts, types, text.rlike(r'"[-+]?[0-9][0-9.,]*[.,][0-9]+"'))
+    misread = _misread(row, said, types, text.rlike(r'"[-+]?[0-9][0-9.,]*[.,][0-9]+"'))
     is_as_declared = ~is_corrupt & ((keys == known) | (F.size(F.array_intersect(known, keys)) == F.size(keys))) & is_one & F.is_valid_utf8(text) & (F.size(misread) == 0) # every key known, none twice
     if nested: is_as_declared = is_as_declared & (F.size("_parsed.deep") == 0)
 
@@ -144,7 +158,7 @@ def parse_json(rows: DataFrame, # with `_text`: one JSON object each
     if nested: misfits = F.when(is_corrupt & (F.size(misfits) == 0), _strings(nested)).otherwise(misfits) # the misfit is inside
     misfits = F.array_union(misfits, misread)
     lost = F.concat(unknown, misfits) if changes.keeps_misfits else unknown
-    rows = _once(rows, "_odd", F.when(~F.coalesce(is_as_declared, F.lit(False)), F.struct(unknown.alias("unknown"), misfits.alias("misfits"), lost.alias("lost"))))
+    rows = _once(rows, "_odd", F.when(~F.coalesce(is_as_declared, F.lit(False)), F.struct(unknown.alias("unknown"), misread.alias("misread"), misfits.alias("misfits"), lost.alias("lost"))))
 
     is_odd, unknown, misfits, lost = F.col("_odd").isNotNull(), F.col("_odd.unknown"), F.col("_odd.misfits"), F.col("_odd.lost")
     is_mismatch = is_corrupt & (F.size(misfits) == 0) if changes.keeps_misfits else is_corrupt | (F.size(misfits) > 0)
@@ -161,7 +175,7 @@ def parse_json(rows: DataFrame, # with `_text`: one JSON object each
                .when(F.col("_reason") == "schema_mismatch", _misfits_told(misfits, types, texts)))
     rest = F.to_json(F.map_filter(F.from_json(text, "map<string, variant>"), lambda key, _: F.array_contains(lost, key)))
     rescued = F.lit(None).cast("string") if changes.mode == "ignore" else F.when(F.col("_reason").isNull() & (F.size(lost) > 0), rest)
-    return rows.withColumn("_reason", F.when(is_odd, reason)).withColumns({"_rescued_data": rescued, "_detail": F.when(is_odd, detail)}).select("*", *_columns(types)).drop("_text", "_parsed", "_odd")
+    return rows.withColumn("_reason", F.when(is_odd, reason)).withColumns({"_rescued_data": rescued, "_detail": F.when(is_odd, detail)}).select("*", *_columns(types, said).values()).drop("_text", "_parsed", "_odd")
 
 def _unless_surprised(reason: Column, surprises: Column | None) -> Column:
     "The reason; an error where a readable row is a surprise"
@@ -203,7 +217,7 @@ def parse_csv(rows: DataFrame, # with `_text`: one record each; or, parsed by th
     texts = _texts(plain)
     misfits = F.when(is_corrupt & ~is_malformed, _misfits(texts, row, _strings(known))).otherwise(_strings(()))
     misfits, others = F.array_union(misfits, misread), [name for name in header if name not in types]
-    rows = _once(rows, "_odd", F.when(is_corrupt | (F.size(misread) > 0), F.struct(misfits.alias("misfits"), F.concat(_strings(others), misfits).alias("lost"))))
+    rows = _once(rows, "_odd", F.when(is_corrupt | (F.size(misread) > 0), F.struct(misread.alias("misread"), misfits.alias("misfits"), F.concat(_strings(others), misfits).alias("lost"))))
 
     is_odd, misfits, lost = F.col("_odd").isNotNull(), F.col("_odd.misfits"), F.col("_odd.lost")
     is_mismatch = is_odd & (F.size(misfits) == 0) if changes.keeps_misfits else is_odd
@@ -216,7 +230,7 @@ def parse_csv(rows: DataFrame, # with `_text`: one record each; or, parsed by th
     rest = F.to_json(F.struct(*(row[name].alias(name) for name in others))) if others else F.lit("{}")
     if changes.keeps_misfits: rest = F.when(F.size(misfits) > 0, F.to_json(F.map_filter(texts, lambda name, _: F.array_contains(lost, name)))).otherwise(rest)
     if changes.mode == "ignore": rest = F.lit("{}")
-    read = dict(zip(known, _columns(known)))
+    read = _columns(known, plain)
     columns = [read.get(name, F.lit(None).cast(kind).alias(name)) for name, kind in types.items()]
     return rows.withColumn("_reason", reason).withColumns({"_rescued_data": F.when(F.col("_reason").isNull() & (rest != "{}"), rest), "_detail": detail}).select("*", *columns).drop("_text", "_parsed", "_odd")
 

@@ -12,8 +12,8 @@ import sqlglot
 from sqlglot import exp
 
 # %% auto #0
-__all__ = ['RESERVED', 'NEEDS_MAPPING', 'field_types', 'ddl', 'quoted', 'struct_fields', 'element_type', 'type_name', 'widens',
-           'wider_types', 'retyped', 'evolved', 'differences']
+__all__ = ['RESERVED', 'NEEDS_MAPPING', 'field_types', 'ddl', 'quoted', 'struct_fields', 'element_type', 'value_type',
+           'type_name', 'widens', 'wider_types', 'retyped', 'evolved', 'differences']
 
 # %% ../nbs/19_schemas.ipynb #701465a0
 def field_types(ddl: str, # Spark DDL, as a catalog holds it
@@ -45,7 +45,13 @@ def struct_fields(kind: str) -> dict[str, str] | None:
 
 def element_type(kind: str) -> str | None:
     "The type of an ARRAY's elements; None for another type"
-    return exp.DataType.build(kind, dialect="databricks").expressions[0].sql(dialect="databricks") if kind.startswith("ARRAY<") else None
+    return _last_inside(kind) if kind.startswith("ARRAY<") else None
+
+def value_type(kind: str) -> str | None:
+    "The type of a MAP's values; None for another type"
+    return _last_inside(kind) if kind.startswith("MAP<") else None
+
+def _last_inside(kind: str) -> str: return exp.DataType.build(kind, dialect="databricks").expressions[-1].sql(dialect="databricks")
 
 def type_name(kind: str | dict) -> str: # a type as Spark's schemas have it in JSON → DDL
     "A type of Spark's as DDL"
