@@ -9,6 +9,7 @@ import datetime as dt
 import gzip
 import json
 import os
+import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +28,7 @@ from pyarrow import json as arrow_json
 from .catalog import FilesSource
 from .lake import LandedFile, filesystem, is_store
 from .landing import ORIGIN, Inspection, csv_names, source_path
-from .schemas import element_type, struct_fields
+from .schemas import decimal_size, element_type, struct_fields
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -43,9 +44,11 @@ __all__ = ['FILE_ORIGIN', 'arrow_type', 'can_read', 'are_for_json', 'Odd', 'comp
 _TYPES = {"STRING": pa.string(), "BOOLEAN": pa.bool_(), "TINYINT": pa.int8(), "SMALLINT": pa.int16(), "INT": pa.int32(), "BIGINT": pa.int64(), "DOUBLE": pa.float64(),
           "DATE": pa.date32(), "TIMESTAMP": pa.timestamp("us", "UTC"), "BINARY": pa.binary()}
 _IN_NO_TEXT, _AS_TEXT = {"BINARY"}, {"DATE", "TIMESTAMP"}
+_DOUBLE, _DIGITS = 15, 38 # decimal digits that a double keeps; those of 128 bits: a text's digits and the zeros that Arrow puts behind them must fit
 
 def arrow_type(kind: str) -> pa.DataType | None: # None for a type that is not for this way
     if (element := element_type(kind)) is not None: return None if (inner := arrow_type(element)) is None else pa.list_(inner)
+    if size := decimal_size(kind): return pa.decimal128(*size)
     if (fields := struct_fields(kind)) is None: return _TYPES.get(kind)
     inner = {name: arrow_type(field) for name, field in fields.items()}
     return None if None in inner.values() else pa.struct(list(inner.items()))
@@ -54,12 +57,14 @@ def _in_text(kind: str, inside: bool = False) -> bool:
     "Whether a type can be told from a text; moments only at the top, where they are looked at"
     if (element := element_type(kind)) is not None: return _in_text(element, True)
     if (fields := struct_fields(kind)) is not None: return all(_in_text(field, True) for field in fields.values())
+    if size := decimal_size(kind): return sum(size) <= _DIGITS
     return kind not in _IN_NO_TEXT and not (inside and kind in _AS_TEXT)
 
 def can_read(source: FilesSource, types: dict[str, str]) -> bool:
     "Whether files of this source may be read in this way at all"
     if source.format == "binary": return True
     if source.format not in ("json", "json_array", "csv", "parquet", "avro") or set(source.options) - ({"header"} if source.format == "csv" else set()): return False
+    if source.format == "json_array" and any(int(precision) > _DOUBLE for kind in types.values() for precision in re.findall(r"DECIMAL\((\d+),", kind)): return False # Spark hands the elements of an array on with their numbers as doubles
     if source.format in ("json", "json_array"): return are_for_json(types)
     is_flat = not any(kind.startswith(("ARRAY<", "STRUCT<")) for kind in types.values())
     return is_flat and (are_for_json(types) if source.format == "csv" else all(arrow_type(kind) is not None for kind in types.values()))
@@ -81,6 +86,7 @@ def _moments(texts: pa.ChunkedArray, kind: str, is_utc: bool) -> pa.ChunkedArray
     raise Odd(kind)
 
 def _is_finite(values: pa.Array | pa.ChunkedArray) -> bool:
+    if pa.types.is_decimal(values.type): values.validate(full=True) # Arrow counts the digits before it puts zeros behind them
     if pa.types.is_floating(values.type): return pc.all(pc.is_finite(values), min_count=0).as_py()
     if pa.types.is_list(values.type): return _is_finite(pc.list_flatten(values))
     if pa.types.is_struct(values.type): return all(_is_finite(pc.struct_field(values, i)) for i in range(values.type.num_fields))

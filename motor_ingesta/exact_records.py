@@ -32,7 +32,7 @@ def exact_writers(source: KafkaSource,
                   reader: AvroReader | None,
                  ) -> dict[int, dict]: # schema id → Avro schema; empty if this topic is not for that way
     "The writers whose records may be read in this way"
-    if reader is None or reader.aliases or source.options or source.key.format == "avro" or any(arrow_type(kind) is None for kind in types.values()): return {}
+    if reader is None or reader.aliases or source.options or source.key.format == "avro" or any(arrow_type(kind) is None or "DECIMAL" in kind for kind in types.values()): return {}
     return {i: schema for i, (text, _) in reader.writers.items() if i not in reader.unsettled and _is_plain(schema := json.loads(text), types)}
 
 def _is_plain(schema: dict, types: dict[str, str]) -> bool:

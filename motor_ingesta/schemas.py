@@ -13,7 +13,7 @@ from sqlglot import exp
 
 # %% auto #0
 __all__ = ['RESERVED', 'NEEDS_MAPPING', 'field_types', 'ddl', 'quoted', 'struct_fields', 'element_type', 'value_type',
-           'type_name', 'widens', 'wider_types', 'retyped', 'evolved', 'differences']
+           'type_name', 'decimal_size', 'widens', 'wider_types', 'retyped', 'evolved', 'differences']
 
 # %% ../nbs/19_schemas.ipynb #701465a0
 def field_types(ddl: str, # Spark DDL, as a catalog holds it
@@ -69,7 +69,8 @@ def _struct(fields: dict[str, str]) -> str:
 # %% ../nbs/19_schemas.ipynb #0bf932ae
 _INTEGERS = {"TINYINT": 3, "SMALLINT": 5, "INT": 10, "BIGINT": 20} # type → decimal digits that Delta asks for
 
-def _decimal(kind: str) -> tuple[int, int] | None: # (precision, scale)
+def decimal_size(kind: str) -> tuple[int, int] | None: # (precision, scale); None for another type
+    "How many digits a DECIMAL has, and how many of them after the sign"
     found = re.fullmatch(r"DECIMAL\((\d+), (\d+)\)", kind)
     return (int(found[1]), int(found[2])) if found else None
 
@@ -78,9 +79,9 @@ def widens(have: str, want: str) -> bool:
     order = list(_INTEGERS)
     if have in _INTEGERS and want in _INTEGERS: return order.index(have) < order.index(want)
     if want == "DOUBLE": return have in ("FLOAT", "TINYINT", "SMALLINT", "INT")
-    if wide := _decimal(want):
+    if wide := decimal_size(want):
         if have in _INTEGERS: return wide[0] - wide[1] >= _INTEGERS[have]
-        narrow = _decimal(have)
+        narrow = decimal_size(have)
         return narrow is not None and narrow != wide and wide[1] >= narrow[1] and wide[0] - wide[1] >= narrow[0] - narrow[1]
     return (have, want) == ("DATE", "TIMESTAMP_NTZ")
 
