@@ -48,7 +48,7 @@ def test_records_of_every_kind(tmp_path, motor_ingesta):
         bad = [b"\x01" + good[0][1:], b"\x00" + struct.pack(">I", 999_999) + good[0][5:], good[1][:-2], None, b"\x00"]
         config = KafkaConnection(bootstrap_servers=endpoints.bootstrap_servers).client_config()
         make_topics(config, ("shop.orders",), 2)
-        producer = Producer(config)
+        producer = Producer(config | {"enable.idempotence": True})
         for value in good + bad: producer.produce("shop.orders", value, b"key")
         assert producer.flush(30) == 0
         report = json.loads(motor_ingesta("run", "--home", tmp_path, "--catalog", tmp_path / "shop.yml", "--json"))["datasets"][0]

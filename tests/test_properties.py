@@ -180,7 +180,7 @@ def check(spark, home: Path, kind: str, examples: int, endpoints=None, number: i
         else:
             config = KafkaConnection(bootstrap_servers=endpoints.bootstrap_servers).client_config()
             make_topics(config, (topic,), 1)
-            producer = Producer(config)
+            producer = Producer(config | {"enable.idempotence": True})
             for value in (values := wire(endpoints, topic, drawn)): producer.produce(topic, value)
             assert producer.flush(60) == 0
             engine.connections = lambda: parse_catalog(f"connections: {{kafka: {{bootstrap_servers: '{endpoints.bootstrap_servers}'}}, schema_registry: {{url: '{endpoints.schema_registry_url}'}}}}\ndatasets: [{{datasource: a, dataset: b, source: {{kind: files, format: text}}}}]").connections

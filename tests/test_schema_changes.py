@@ -113,7 +113,7 @@ def engine(tmp_path_factory):
         engine = MotorIngesta(home, parse_catalog(CATALOG), spark=session())
         registry, config = Registry(RegistryConnection(url=endpoints.schema_registry_url)), KafkaConnection(bootstrap_servers=endpoints.bootstrap_servers).client_config()
         make_topics(config, [f"{kind}.{mode}" for kind in EVENTS for mode in MODES], 1)
-        producer = Producer(config)
+        producer = Producer(config | {"enable.idempotence": True})
         for i, (row, *_) in enumerate(CHANGES.values()):
             for mode in (*MODES[:3], f"fail_{i}"):
                 for kind, pack in FILES.items():
