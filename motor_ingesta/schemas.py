@@ -70,7 +70,7 @@ def _struct(fields: dict[str, str]) -> str:
 _INTEGERS = {"TINYINT": 3, "SMALLINT": 5, "INT": 10, "BIGINT": 20} # type → decimal digits that Delta asks for
 
 def decimal_size(kind: str) -> tuple[int, int] | None: # (precision, scale); None for another type
-    "How many digits a DECIMAL has, and how many of them after the sign"
+    "How many digits a DECIMAL has, and how many of them after its point"
     found = re.fullmatch(r"DECIMAL\((\d+), (\d+)\)", kind)
     return (int(found[1]), int(found[2])) if found else None
 
