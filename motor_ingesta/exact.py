@@ -9,7 +9,6 @@ import datetime as dt
 import gzip
 import json
 import os
-import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -53,23 +52,22 @@ def arrow_type(kind: str) -> pa.DataType | None: # None for a type that is not f
     inner = {name: arrow_type(field) for name, field in fields.items()}
     return None if None in inner.values() else pa.struct(list(inner.items()))
 
-def _in_text(kind: str, inside: bool = False) -> bool:
+def _in_text(kind: str, as_doubles: bool, inside: bool = False) -> bool:
     "Whether a type can be told from a text; moments only at the top, where they are looked at"
-    if (element := element_type(kind)) is not None: return _in_text(element, True)
-    if (fields := struct_fields(kind)) is not None: return all(_in_text(field, True) for field in fields.values())
-    if size := decimal_size(kind): return sum(size) <= _DIGITS
+    if (element := element_type(kind)) is not None: return _in_text(element, as_doubles, True)
+    if (fields := struct_fields(kind)) is not None: return all(_in_text(field, as_doubles, True) for field in fields.values())
+    if size := decimal_size(kind): return size[0] <= _DOUBLE if as_doubles else sum(size) <= _DIGITS
     return kind not in _IN_NO_TEXT and not (inside and kind in _AS_TEXT)
 
 def can_read(source: FilesSource, types: dict[str, str]) -> bool:
     "Whether files of this source may be read in this way at all"
     if source.format == "binary": return True
     if source.format not in ("json", "json_array", "csv", "parquet", "avro") or set(source.options) - ({"header"} if source.format == "csv" else set()): return False
-    if source.format == "json_array" and any(int(precision) > _DOUBLE for kind in types.values() for precision in re.findall(r"DECIMAL\((\d+),", kind)): return False # Spark hands the elements of an array on with their numbers as doubles
-    if source.format in ("json", "json_array"): return are_for_json(types)
+    if source.format in ("json", "json_array"): return are_for_json(types, as_doubles=source.format == "json_array") # Spark hands an array's elements on with doubles for their numbers
     is_flat = not any(kind.startswith(("ARRAY<", "STRUCT<")) for kind in types.values())
     return is_flat and (are_for_json(types) if source.format == "csv" else all(arrow_type(kind) is not None for kind in types.values()))
 
-def are_for_json(types: dict[str, str]) -> bool: return all(arrow_type(kind) is not None and _in_text(kind) for kind in types.values())
+def are_for_json(types: dict[str, str], as_doubles: bool = False) -> bool: return all(arrow_type(kind) is not None and _in_text(kind, as_doubles) for kind in types.values())
 
 # %% ../nbs/43_exact.ipynb #e2fbfe22
 class Odd(Exception):
@@ -85,11 +83,12 @@ def _moments(texts: pa.ChunkedArray, kind: str, is_utc: bool) -> pa.ChunkedArray
     if kind == "TIMESTAMP" and is_utc and _all_match(texts, _DAY + _TIME): return pc.assume_timezone(texts.cast(pa.timestamp("us")), "UTC")
     raise Odd(kind)
 
-def _is_finite(values: pa.Array | pa.ChunkedArray) -> bool:
+def _is_sound(values: pa.Array | pa.ChunkedArray) -> bool:
+    "Whether every fraction is finite; raises where a decimal has more digits than its type"
     if pa.types.is_decimal(values.type): values.validate(full=True) # Arrow counts the digits before it puts zeros behind them
     if pa.types.is_floating(values.type): return pc.all(pc.is_finite(values), min_count=0).as_py()
-    if pa.types.is_list(values.type): return _is_finite(pc.list_flatten(values))
-    if pa.types.is_struct(values.type): return all(_is_finite(pc.struct_field(values, i)) for i in range(values.type.num_fields))
+    if pa.types.is_list(values.type): return _is_sound(pc.list_flatten(values))
+    if pa.types.is_struct(values.type): return all(_is_sound(pc.struct_field(values, i)) for i in range(values.type.num_fields))
     return True
 
 def completed(read: pa.Table, types: dict[str, str], is_utc: bool = True) -> pa.Table:
@@ -98,7 +97,7 @@ def completed(read: pa.Table, types: dict[str, str], is_utc: bool = True) -> pa.
     for name, kind in types.items():
         if name not in read.column_names: columns[name] = pa.nulls(read.num_rows, arrow_type(kind)); continue
         columns[name] = value = _moments(read[name], kind, is_utc) if kind in _AS_TEXT and pa.types.is_string(read.schema.field(name).type) else read[name]
-        if not _is_finite(value): raise Odd(name)
+        if not _is_sound(value): raise Odd(name)
     return pa.table(columns)
 
 # %% ../nbs/43_exact.ipynb #082ac223

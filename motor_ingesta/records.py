@@ -12,7 +12,7 @@ from functools import reduce
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from .schemas import ddl, element_type, field_types, quoted, struct_fields, type_name, value_type, wider_types
+from .schemas import ddl, element_type, field_types, struct_fields, type_name, value_type, wider_types
 
 if TYPE_CHECKING: from pyspark.sql import Column, DataFrame
 
@@ -92,12 +92,6 @@ def _is_misread(value: Column, text: Column) -> Column:
     is_fraction = (size >= whole) & ((size < whole + 1) | ((size <= whole + 1) & (size != digits))) # rounded up, it may be the next
     return value.isNotNull() & text.rlike("^[^eE]*[.,][^eE]*$") & ~is_fraction & ~(text.rlike(_GROUPED) & (size == digits))
 
-def read_decimal(text: Column, kind: str, locale: str) -> Column:
-    "A decimal as CSV has it; null if it is none, or says something else"
-    from pyspark.sql import functions as F
-    value = F.from_csv(F.to_csv(F.struct(text.alias("value"))), f"value {kind}", {"locale": locale})["value"]
-    return F.when(~_is_misread(value, text), value)
-
 def _mended(value: Column, said: Column, kind: str) -> Column:
     "A value without the decimals in it whose text says something else; `said` has the texts in their places"
     from pyspark.sql import functions as F
@@ -106,6 +100,12 @@ def _mended(value: Column, said: Column, kind: str) -> Column:
     if element := element_type(kind): return F.zip_with(value, said, lambda item, text: _mended(item, text, element))
     if inner := value_type(kind): return F.map_zip_with(value, said, lambda _, item, text: _mended(item, text, inner))
     return F.when(value.isNotNull(), F.struct(*(_mended(value[name], said[name], inner).alias(name) for name, inner in struct_fields(kind).items())))
+
+def read_decimal(text: Column, kind: str, locale: str) -> Column:
+    "A decimal as CSV has it; null if it is none, or says something else"
+    from pyspark.sql import functions as F
+    value = F.from_csv(F.to_csv(F.struct(text.alias("value"))), f"value {kind}", {"locale": locale})["value"]
+    return _mended(value, text, kind)
 
 def _decimals(types: dict[str, str]) -> dict[str, str]:
     "The columns with decimals in them"
@@ -120,11 +120,11 @@ def _misread(row: Column, said: Column, types: dict[str, str], may_be: Column) -
     found = F.transform(F.array(said), lambda said: F.array_compact(F.array(*(F.when(differs(said, name, kind), name) for name, kind in decimals.items())))) # a lambda, for its argument is worked out once
     return F.when(may_be, found[0]).otherwise(_strings(()))
 
-def _columns(types: dict[str, str], said: Column) -> dict[str, Column]:
-    "The parsed columns of a row, without the decimals that were misread"
+def _columns(row: Column, said: Column, types: dict[str, str]) -> dict[str, Column]:
+    "The parsed columns, without the decimals that were misread"
     from pyspark.sql import functions as F
-    parsed = {name: F.col(f"_parsed.row.{quoted(name)}") for name in types}
-    mended = {name: F.when(F.array_contains("_odd.misread", name), _mended(parsed[name], said[name], kind)).otherwise(parsed[name]) for name, kind in _decimals(types).items()}
+    parsed = {name: row[name] for name in types}
+    mended = {name: F.when(F.array_contains("_odd.misread", name), _mended(row[name], said[name], kind)).otherwise(row[name]) for name, kind in _decimals(types).items()}
     return {name: column.alias(name) for name, column in (parsed | mended).items()}
 
 # %% ../nbs/22_records.ipynb #81bcd6fc
@@ -175,7 +175,7 @@ def parse_json(rows: DataFrame, # with `_text`: one JSON object each
                .when(F.col("_reason") == "schema_mismatch", _misfits_told(misfits, types, texts)))
     rest = F.to_json(F.map_filter(F.from_json(text, "map<string, variant>"), lambda key, _: F.array_contains(lost, key)))
     rescued = F.lit(None).cast("string") if changes.mode == "ignore" else F.when(F.col("_reason").isNull() & (F.size(lost) > 0), rest)
-    return rows.withColumn("_reason", F.when(is_odd, reason)).withColumns({"_rescued_data": rescued, "_detail": F.when(is_odd, detail)}).select("*", *_columns(types, said).values()).drop("_text", "_parsed", "_odd")
+    return rows.withColumn("_reason", F.when(is_odd, reason)).withColumns({"_rescued_data": rescued, "_detail": F.when(is_odd, detail)}).select("*", *_columns(row, said, types).values()).drop("_text", "_parsed", "_odd")
 
 def _unless_surprised(reason: Column, surprises: Column | None) -> Column:
     "The reason; an error where a readable row is a surprise"
@@ -230,7 +230,7 @@ def parse_csv(rows: DataFrame, # with `_text`: one record each; or, parsed by th
     rest = F.to_json(F.struct(*(row[name].alias(name) for name in others))) if others else F.lit("{}")
     if changes.keeps_misfits: rest = F.when(F.size(misfits) > 0, F.to_json(F.map_filter(texts, lambda name, _: F.array_contains(lost, name)))).otherwise(rest)
     if changes.mode == "ignore": rest = F.lit("{}")
-    read = _columns(known, plain)
+    read = _columns(row, plain, known)
     columns = [read.get(name, F.lit(None).cast(kind).alias(name)) for name, kind in types.items()]
     return rows.withColumn("_reason", reason).withColumns({"_rescued_data": F.when(F.col("_reason").isNull() & (rest != "{}"), rest), "_detail": detail}).select("*", *columns).drop("_text", "_parsed", "_odd")
 
