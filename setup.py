@@ -63,6 +63,6 @@ setup(
     python_requires=f">={settings['min_python']}",
     install_requires=needed,
     extras_require=extras,
-    entry_points={"nbdev": ["motor_ingesta=motor_ingesta._modidx:d"], "console_scripts": ["motor-ingesta=motor_ingesta.cli:main"]},
+    entry_points={"nbdev": ["motor_ingesta=motor_ingesta._modidx:d"], "console_scripts": ["motor-ingesta=motor_ingesta.cli.main:main"]},
     zip_safe=False,
 )

@@ -13,10 +13,10 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from .errors import MotorIngestaError
-from .lake import exists, plain_path, read_bytes
+from .storage.lake import exists, plain_path, read_bytes
 from .landing import ORIGIN
 from .records import types_of
-from .schemas import ddl, quoted, retyped, widens
+from .schemas.ddl import ddl, quoted, retyped, widens
 
 if TYPE_CHECKING: from pyspark.sql import DataFrame, SparkSession
 

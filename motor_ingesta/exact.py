@@ -24,10 +24,10 @@ import pyarrow.compute as pc
 from pyarrow import csv, parquet
 from pyarrow import json as arrow_json
 
-from .catalog import FilesSource
-from .lake import LandedFile, filesystem, is_store
+from .catalog.models import FilesSource
+from .storage.lake import LandedFile, filesystem, is_store
 from .landing import ORIGIN, Inspection, csv_names, source_path
-from .schemas import decimal_size, element_type, struct_fields
+from .schemas.ddl import decimal_size, element_type, struct_fields
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable

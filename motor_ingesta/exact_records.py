@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from confluent_kafka import Consumer, TopicPartition
 
-from .catalog import KafkaConnection, KafkaSource
+from .catalog.models import KafkaConnection, KafkaSource
 from .exact import Odd, are_for_json, arrow_type, avro_kind, completed, in_halves, json_lines
 from .topics import AvroReader
 

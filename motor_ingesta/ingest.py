@@ -29,18 +29,18 @@ from filelock import FileLock, Timeout
 from pyarrow import parquet
 
 from . import landing, topics
-from .arrivals import Arrivals, Notices, growing
+from .sources.discovery import Arrivals, Notices, growing
 from .bronze import Counts, Stamp, append, bronze_rows, create_table, grow_table, last_batch, quarantine_rows, rows_from, take_back, write_good
-from .catalog import Connections, Dataset, RegistryConnection
-from .checkpoint import Batch, Checkpoint, SchemaLog, SchemaVersion
+from .catalog.models import Connections, Dataset, RegistryConnection
+from .pipeline.checkpoint import Batch, Checkpoint, SchemaLog, SchemaVersion
 from .errors import MotorIngestaError
 from .exact import FILE_ORIGIN, Exact, Odd, append_batches, can_read, file_origin, in_order, is_here, is_utc, open_table, quarantine_schema, stamped, suits, table_schema
 from .exact_records import Records, exact_avro, exact_json, exact_writers, fetched, may_be_exact_json, record_origin, spark_records
-from .lake import Lake, delete_file, exists, filesystem, is_store, list_files, move_file, read_bytes, write_bytes
+from .storage.lake import Lake, delete_file, exists, filesystem, is_store, list_files, move_file, read_bytes, write_bytes
 from .landing import Inspection, find_unreadable, inspect_files, is_file_fault, read_files, told_types
 from .records import SCHEMA_CHANGED, Changes, found_types
-from .registry import Registry, SchemaUnknown
-from .schemas import differences, evolved, widens
+from .sources.registry import Registry, SchemaUnknown
+from .schemas.ddl import differences, evolved, widens
 from .topics import AvroReader, avro_types, decode, key_writers, plan_offsets, read_records, reader_hints
 
 if TYPE_CHECKING:

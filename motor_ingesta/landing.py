@@ -19,10 +19,10 @@ from urllib.parse import quote
 import fastavro
 from pyarrow import parquet
 
-from .catalog import FilesSource
-from .lake import LEADS_OUT, LandedFile, exists, filesystem
+from .catalog.models import FilesSource
+from .storage.lake import LEADS_OUT, LandedFile, exists, filesystem
 from .records import OUTCOME, Changes, csv_types, explode_array, fit, parse_csv, parse_json, read_decimal, types_of
-from .schemas import ddl, evolved, field_types, quoted
+from .schemas.ddl import ddl, evolved, field_types, quoted
 
 if TYPE_CHECKING: from pyspark.sql import Column, DataFrame, SparkSession
 

@@ -12,7 +12,7 @@ from functools import reduce
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from .schemas import ddl, element_type, field_types, struct_fields, type_name, value_type, wider_types
+from .schemas.ddl import ddl, element_type, field_types, struct_fields, type_name, value_type, wider_types
 
 if TYPE_CHECKING: from pyspark.sql import Column, DataFrame
 

@@ -36,7 +36,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from .errors import MotorIngestaError
-from .jars import cache_folder
+from .local.jars import cache_folder
 
 # %% auto #0
 __all__ = ['READMES', 'SiteError', 'repository', 'page_name', 'notebooks', 'relink', 'write_readmes', 'key_tables', 'title_alone',
@@ -216,16 +216,16 @@ def _draw_all(text: str, page: str) -> str:
 # %% ../nbs/86_site.ipynb #e3edd431
 _STATE, _VIEW = "application/vnd.jupyter.widget-state+json", "application/vnd.jupyter.widget-view+json"
 
-_BEFORE = """from motor_ingesta.catalog import farmia_catalog
-from motor_ingesta.file_generator import generate_files
-from motor_ingesta.lake import Lake
+_BEFORE = """from motor_ingesta.catalog.models import farmia_catalog
+from motor_ingesta.simulator.files import generate_files
+from motor_ingesta.storage.lake import Lake
 for d in farmia_catalog().datasets:
     if d.source.kind == "files": generate_files(Lake("farmia"), d.name, 2, 1 if d.source.format == "binary" else 100)"""
 _AFTER = """import time
-from motor_ingesta.parts import Work
+from motor_ingesta.panels.widgets import Work
 while Work._under_way: time.sleep(0.1)"""
 
-def _is_companion(path: Path) -> bool: return "from motor_ingesta.panels import" in path.read_text(encoding="utf-8") and not path.name[0].isdigit()
+def _is_companion(path: Path) -> bool: return "from motor_ingesta.panels.notebooks import" in path.read_text(encoding="utf-8") and not path.name[0].isdigit()
 
 def run_companion(path: Path) -> tuple[dict, list[str]]: # the widgets' state, and the ids of those that are shown
     "A companion notebook, run in an empty place"

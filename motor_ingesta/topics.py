@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from .catalog import KafkaConnection, KafkaSource, resolve
+from .catalog.models import KafkaConnection, KafkaSource, resolve
 from .errors import MotorIngestaError
 from .records import SCHEMA_CHANGED, Changes, fit, parse_json, types_of
-from .schemas import field_types
+from .schemas.ddl import field_types
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
     from pyspark.sql import Column, DataFrame, SparkSession
 
-    from motor_ingesta.registry import Registry
+    from motor_ingesta.sources.registry import Registry
 
 # %% auto #0
 __all__ = ['KafkaUnavailable', 'TopicRemade', 'KafkaSilent', 'OffsetPlan', 'topic_names', 'partition_edges', 'plan_offsets',

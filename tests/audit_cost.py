@@ -8,8 +8,8 @@ import tempfile
 
 from figures import record
 
-from motor_ingesta.engine import MotorIngesta
-from motor_ingesta.file_generator import generate_files, next_row
+from motor_ingesta.pipeline.runner import MotorIngesta
+from motor_ingesta.simulator.files import generate_files, next_row
 
 NAME = "iot/devices"
 

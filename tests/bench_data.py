@@ -7,9 +7,9 @@ from pathlib import Path
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from motor_ingesta.catalog import Dataset, FilesSource, farmia_catalog
-from motor_ingesta.file_generator import generate_files
-from motor_ingesta.lake import Lake
+from motor_ingesta.catalog.models import Dataset, FilesSource, farmia_catalog
+from motor_ingesta.simulator.files import generate_files
+from motor_ingesta.storage.lake import Lake
 
 READINGS = "iot/devices" # status reports of devices in the field
 DDL = farmia_catalog().select(READINGS)[0].source.ddl

@@ -8,14 +8,14 @@ import psutil
 import bench_data as data
 import bench_peers as peers
 from bench import Bench, Seconds, absolute, compared, timed
-from motor_ingesta.catalog import Catalog
-from motor_ingesta.engine import MotorIngesta
-from motor_ingesta.farmia import SOURCES
-from motor_ingesta.file_generator import generate_files
-from motor_ingesta.lake import Lake
-from motor_ingesta.message_generator import generate_events
-from motor_ingesta.services import Services, free_port
-from motor_ingesta.spark import session
+from motor_ingesta.catalog.models import Catalog
+from motor_ingesta.pipeline.runner import MotorIngesta
+from motor_ingesta.simulator.farmia import SOURCES
+from motor_ingesta.simulator.files import generate_files
+from motor_ingesta.storage.lake import Lake
+from motor_ingesta.simulator.events import generate_events
+from motor_ingesta.local.services import Services, free_port
+from motor_ingesta.local.session import session
 
 COUNT = 2_000_000
 PEERS = ("plain script", "DuckDB + delta-rs", "polars + delta-rs")
@@ -66,8 +66,8 @@ def parquet_files(bench: Bench) -> list[dict]: return [compared(f"{bench.rows(CO
 
 OURS = """
 import sys
-from motor_ingesta.engine import MotorIngesta
-from motor_ingesta.lake import Lake
+from motor_ingesta.pipeline.runner import MotorIngesta
+from motor_ingesta.storage.lake import Lake
 engine = MotorIngesta(Lake(sys.argv[2], landing_root=sys.argv[1]))
 assert not engine.run("iot/devices").failed
 engine.preview("iot/devices").show()

@@ -38,7 +38,7 @@ def land(home: Path, day: str, first: int, files: int, rows: int = 5) -> None:
 
 
 def engine_at(home: Path, spark=None):
-    from motor_ingesta.engine import MotorIngesta
+    from motor_ingesta.pipeline.runner import MotorIngesta
     home.mkdir(parents=True, exist_ok=True)
     (home / "catalog.yml").write_text(CATALOG)
     return MotorIngesta(home, home / "catalog.yml", spark=spark)
@@ -108,7 +108,7 @@ def ten_after_many(home: Path, few: int = 500, many: int = 100_000, times: int =
 
 def thousand_runs(home: Path, runs: int = 1000, rows: int = 20, times: int = 9) -> dict:
     "Reading a table after many incremental runs, against the same data written at once"
-    from motor_ingesta.spark import session
+    from motor_ingesta.local.session import session
     spark, (grown, once), seconds = session(), (engine_at(home / name) for name in ("runs", "once")), []
     for n in range(runs):
         land(home / "runs", f"2026/01/{1 + n * 25 // runs:02}", n, 1, rows)
@@ -142,7 +142,7 @@ def plain_script(spark, home: Path, out: Path) -> None:
 
 def tiny_files(home: Path, files: int = 20_000, times: int = 3) -> dict:
     "First load of many tiny files, against a plain Structured Streaming script"
-    from motor_ingesta.spark import session
+    from motor_ingesta.local.session import session
     spark = session()
     for day in range(20): land(home / "source", f"2026/01/{day + 1:02}", day * files // 20, files // 20)
     for name, number in (("warm", 40),): land(home / name, "2026/01/01", 0, number); ingest(engine_at(home / name, spark), 5 * number); plain_script(spark, home / name, home / "warm-plain")

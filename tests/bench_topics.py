@@ -14,13 +14,13 @@ from pyarrow import parquet
 import bench_data as data
 import bench_peers as peers
 from bench import Bench, compared, timed
-from motor_ingesta.catalog import Catalog, farmia_catalog
-from motor_ingesta.engine import MotorIngesta
-from motor_ingesta.farmia import Trouble, rows
-from motor_ingesta.message_generator import generate_events, make_topics, order_schema
-from motor_ingesta.registry import Registry
-from motor_ingesta.services import Services, free_port
-from motor_ingesta.spark import session
+from motor_ingesta.catalog.models import Catalog, farmia_catalog
+from motor_ingesta.pipeline.runner import MotorIngesta
+from motor_ingesta.simulator.farmia import Trouble, rows
+from motor_ingesta.simulator.events import generate_events, make_topics, order_schema
+from motor_ingesta.sources.registry import Registry
+from motor_ingesta.local.services import Services, free_port
+from motor_ingesta.local.session import session
 
 ORDERS = "sales/online_orders"
 TOPIC = "sales.online_orders"

@@ -31,25 +31,25 @@ from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 from figures import record
 
-from motor_ingesta.engine import MotorIngesta
-from motor_ingesta.farmia import Trouble
-from motor_ingesta.file_generator import generate_files, read_manifests
-from motor_ingesta.message_generator import generate_events
-from motor_ingesta.services import Services, free_port
+from motor_ingesta.pipeline.runner import MotorIngesta
+from motor_ingesta.simulator.farmia import Trouble
+from motor_ingesta.simulator.files import generate_files, read_manifests
+from motor_ingesta.simulator.events import generate_events
+from motor_ingesta.local.services import Services, free_port
 
 FILES = {"iot/devices": 60, "inventory/stock": 40, "logistics/shipments": 40}  # dataset → rows a file
 EVENTS = ("sales/online_orders", "iot/telemetry")
 SMALL = {"files": {"max_files_per_batch": 2}, "kafka": {"max_records_per_batch": 150}}
 WORKER = """
 import sys
-from motor_ingesta import engine
-from motor_ingesta.engine import MotorIngesta
+from motor_ingesta.pipeline import runner as engine
+from motor_ingesta.pipeline.runner import MotorIngesta
 engine._UPKEEP_SECONDS = 2.0  # compaction is killed too
 MotorIngesta(sys.argv[1], sys.argv[2]).run(continuous=True, poll_seconds=0.05)
 """
 SERVER = """
 import sys, time
-from motor_ingesta.spark import session
+from motor_ingesta.local.session import session
 session("1500m", **{"spark.plugins": "org.apache.spark.sql.connect.SparkConnectPlugin", "spark.connect.grpc.binding.address": "127.0.0.1", "spark.connect.grpc.binding.port": sys.argv[1]})
 print("ready", flush=True)
 while True: time.sleep(3600)

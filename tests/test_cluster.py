@@ -14,9 +14,9 @@ import pytest
 from deltalake import DeltaTable
 
 from conftest import REPOSITORY
-from motor_ingesta import jars
-from motor_ingesta.catalog import farmia_catalog
-from motor_ingesta.services import free_port
+from motor_ingesta.local import jars
+from motor_ingesta.catalog.models import farmia_catalog
+from motor_ingesta.local.services import free_port
 
 KEYS = {"AWS_ACCESS_KEY_ID": "farmia", "AWS_SECRET_ACCESS_KEY": "only-for-tests", "AWS_REGION": "us-east-1"}
 
@@ -115,7 +115,7 @@ def test_on_a_cluster_over_an_object_store(tmp_path):
 SECOND = """
 import sys
 from motor_ingesta.ingest import DatasetBusy, alone
-from motor_ingesta.lake import Lake
+from motor_ingesta.storage.lake import Lake
 with alone(Lake("s3a://lake/farmia"), "iot/devices", sys.argv[1]) as check:
     check()
     print("working", flush=True)
@@ -125,7 +125,7 @@ with alone(Lake("s3a://lake/farmia"), "iot/devices", sys.argv[1]) as check:
 
 def test_two_runs_on_an_object_store(tmp_path):
     "The second is refused and told who is at work; when the first is killed, its claim ends after a while"
-    run = lambda name, **how: subprocess.Popen([sys.executable, "-c", SECOND.replace("from motor_ingesta.lake", "import motor_ingesta.ingest as i; i._LEASE = 15.0\nfrom motor_ingesta.lake"), name],
+    run = lambda name, **how: subprocess.Popen([sys.executable, "-c", SECOND.replace("from motor_ingesta.storage.lake", "import motor_ingesta.ingest as i; i._LEASE = 15.0\nfrom motor_ingesta.storage.lake"), name],
                                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, **how)
     with object_store(tmp_path / "store") as environment:
         first = run("first")

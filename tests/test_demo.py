@@ -5,8 +5,8 @@ import psutil
 import pytest
 
 from conftest import manifests, rows_by_reason
-from motor_ingesta.catalog import farmia_catalog
-from motor_ingesta.services import Services, free_port
+from motor_ingesta.catalog.models import farmia_catalog
+from motor_ingesta.local.services import Services, free_port
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,12 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from motor_ingesta.catalog import FilesSource
+from motor_ingesta.catalog.models import FilesSource
 from motor_ingesta.exact import can_read, exact_rows, in_order
-from motor_ingesta.lake import list_files
+from motor_ingesta.storage.lake import list_files
 from motor_ingesta.landing import inspect_files, read_files, source_path
-from motor_ingesta.schemas import field_types
-from motor_ingesta.spark import session
+from motor_ingesta.schemas.ddl import field_types
+from motor_ingesta.local.session import session
 
 FLAT = "id STRING, n INT, big BIGINT, f DOUBLE, ok BOOLEAN, d DATE, at TIMESTAMP, p DECIMAL(10, 2), w DECIMAL(32, 6)"
 NESTED = FLAT + ", tags ARRAY<STRING>, s STRUCT<x: INT, y: ARRAY<STRUCT<z: DOUBLE, q: DECIMAL(5, 1)>>>"
@@ -195,12 +195,12 @@ def test_same_records(spark, tmp_path, monkeypatch, kind):
 
     from motor_ingesta import ingest
     from motor_ingesta.bronze import last_batch
-    from motor_ingesta.catalog import Connections, KafkaConnection, RegistryConnection, parse_catalog
-    from motor_ingesta.checkpoint import Checkpoint
-    from motor_ingesta.engine import MotorIngesta
-    from motor_ingesta.message_generator import make_topics
-    from motor_ingesta.registry import Registry
-    from motor_ingesta.services import Services, free_port
+    from motor_ingesta.catalog.models import Connections, KafkaConnection, RegistryConnection, parse_catalog
+    from motor_ingesta.pipeline.checkpoint import Checkpoint
+    from motor_ingesta.pipeline.runner import MotorIngesta
+    from motor_ingesta.simulator.events import make_topics
+    from motor_ingesta.sources.registry import Registry
+    from motor_ingesta.local.services import Services, free_port
     messages, value_is = MESSAGES[kind]
     rng = random.Random(f"exact records {kind}")
     catalog = parse_catalog(f"datasets:\n  - datasource: shop\n    dataset: orders\n    schema_changes: evolve\n    source: {{kind: kafka, topic: shop.orders, max_records_per_batch: 1000, value: {value_is}}}\n")

@@ -14,10 +14,10 @@ import pytest
 from confluent_kafka import Producer
 
 from conftest import rows_by_reason
-from motor_ingesta.catalog import KafkaConnection, RegistryConnection
-from motor_ingesta.message_generator import make_topics
-from motor_ingesta.registry import Registry
-from motor_ingesta.services import Services, free_port
+from motor_ingesta.catalog.models import KafkaConnection, RegistryConnection
+from motor_ingesta.simulator.events import make_topics
+from motor_ingesta.sources.registry import Registry
+from motor_ingesta.local.services import Services, free_port
 
 CATALOG = """
 datasets:
@@ -85,11 +85,11 @@ def test_an_audit_is_not_misled_by_a_clock(tmp_path, monkeypatch):
     "Rows of a batch that died in the future, committed by a run of today, are known to the audits after it, and doubled ones still found"
     from datetime import timedelta
     from deltalake import DeltaTable, write_deltalake
-    from motor_ingesta import engine as module
-    from motor_ingesta.checkpoint import Checkpoint
-    from motor_ingesta.engine import MotorIngesta
-    from motor_ingesta.farmia import Trouble
-    from motor_ingesta.message_generator import generate_events
+    from motor_ingesta.pipeline import runner as module
+    from motor_ingesta.pipeline.checkpoint import Checkpoint
+    from motor_ingesta.pipeline.runner import MotorIngesta
+    from motor_ingesta.simulator.farmia import Trouble
+    from motor_ingesta.simulator.events import generate_events
     name, today = "iot/telemetry", module.new_stamp
     with Services(tmp_path, free_port(), free_port()):
         engine = MotorIngesta(tmp_path)

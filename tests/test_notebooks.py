@@ -9,7 +9,7 @@ import pytest
 from conftest import REPOSITORY
 
 
-@pytest.mark.parametrize("notebook", sorted(path.stem for path in REPOSITORY.glob("nbs/*.ipynb")))
+@pytest.mark.parametrize("notebook", sorted(path.stem for path in REPOSITORY.glob("nbs/**/*.ipynb")))
 def test_notebook(notebook, tmp_path):
     done = subprocess.run([Path(sys.executable).parent / "nbdev_test", "--path", f"nbs/{notebook}.ipynb", "--n_workers", "0"],
                           cwd=REPOSITORY, env=os.environ | {"MOTOR_INGESTA_HOME": str(tmp_path)}, capture_output=True, text=True, timeout=600)

@@ -9,8 +9,8 @@ from deltalake import DeltaTable
 from vega_datasets import local_data
 
 from motor_ingesta.bronze import TypesDiffer
-from motor_ingesta.catalog import parse_catalog
-from motor_ingesta.engine import MotorIngesta
+from motor_ingesta.catalog.models import parse_catalog
+from motor_ingesta.pipeline.runner import MotorIngesta
 
 CATALOG = """
 datasets:

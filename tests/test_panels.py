@@ -15,12 +15,12 @@ from playwright.sync_api import expect, sync_playwright
 
 from browser import CHROMIUM, TOKEN, Window, button, choose, fill, jupyterlab, lit, says, tab
 from conftest import REPOSITORY
-from motor_ingesta.catalog import Connections
-from motor_ingesta.farmia import Trouble
-from motor_ingesta.file_generator import generate_files, next_row
-from motor_ingesta.lake import Lake
-from motor_ingesta.message_generator import generate_events
-from motor_ingesta.services import Services, free_port
+from motor_ingesta.catalog.models import Connections
+from motor_ingesta.simulator.farmia import Trouble
+from motor_ingesta.simulator.files import generate_files, next_row
+from motor_ingesta.storage.lake import Lake
+from motor_ingesta.simulator.events import generate_events
+from motor_ingesta.local.services import Services, free_port
 
 
 @pytest.fixture(scope="module")

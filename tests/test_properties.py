@@ -26,13 +26,13 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from motor_ingesta.audit import plain_path
-from motor_ingesta.catalog import KafkaConnection, RegistryConnection, parse_catalog
-from motor_ingesta.engine import MotorIngesta
-from motor_ingesta.message_generator import make_topics
-from motor_ingesta.registry import Registry
-from motor_ingesta.services import Services, free_port
-from motor_ingesta.spark import session
+from motor_ingesta.operations.audit import plain_path
+from motor_ingesta.catalog.models import KafkaConnection, RegistryConnection, parse_catalog
+from motor_ingesta.pipeline.runner import MotorIngesta
+from motor_ingesta.simulator.events import make_topics
+from motor_ingesta.sources.registry import Registry
+from motor_ingesta.local.services import Services, free_port
+from motor_ingesta.local.session import session
 
 MODES = ("rescue", "evolve", "fail", "ignore")
 DDL = "id STRING, n INT, at TIMESTAMP, price DECIMAL(9,2), place STRUCT<x: INT, y: ARRAY<STRING>>"

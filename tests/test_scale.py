@@ -5,8 +5,8 @@ import time
 import pytest
 
 from bench_growth import engine_at, ingest, land
-from motor_ingesta import arrivals, checkpoint
-from motor_ingesta.checkpoint import Checkpoint
+from motor_ingesta.sources import discovery as arrivals; from motor_ingesta.pipeline import checkpoint
+from motor_ingesta.pipeline.checkpoint import Checkpoint
 
 
 DAY = "2027/01/01"
@@ -82,7 +82,7 @@ def test_a_listing_of_everything_would_be_noticed(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def spark():
-    from motor_ingesta.spark import session
+    from motor_ingesta.local.session import session
     session = session()
     yield session
     session.stop()
@@ -123,7 +123,7 @@ def test_tables_are_kept(tmp_path, spark):
 
 
 def test_an_upkeep_that_fails_loses_nothing(tmp_path, spark, monkeypatch):
-    from motor_ingesta import upkeep
+    from motor_ingesta.tables import maintenance as upkeep
     engine = engine_at(tmp_path, spark)
     monkeypatch.setattr(upkeep, "_compact", lambda *a: (_ for _ in ()).throw(RuntimeError("DELTA_CONCURRENT_DELETE_READ")))
     for n in range(12):
@@ -138,7 +138,7 @@ def test_an_upkeep_that_fails_loses_nothing(tmp_path, spark, monkeypatch):
 
 def test_auto_loader_is_refused_elsewhere(tmp_path, spark):
     "The catalog takes the option; outside Databricks the dataset fails and says where it would work"
-    from motor_ingesta.catalog import CatalogError, parse_catalog
+    from motor_ingesta.catalog.models import CatalogError, parse_catalog
     engine = engine_at(tmp_path, spark)
     text = (tmp_path / "catalog.yml").read_text().replace("format: json", "format: json, discovery: auto_loader, discovery_options: {cloudFiles.useManagedFileEvents: true}")
     land(tmp_path, "2026/01/07", 0, 1)

@@ -11,12 +11,12 @@ import pytest
 from confluent_kafka import Producer
 from pyarrow import parquet
 
-from motor_ingesta.catalog import KafkaConnection, RegistryConnection, parse_catalog
-from motor_ingesta.engine import MotorIngesta
-from motor_ingesta.message_generator import make_topics
-from motor_ingesta.registry import Registry
-from motor_ingesta.services import Services, free_port
-from motor_ingesta.spark import session
+from motor_ingesta.catalog.models import KafkaConnection, RegistryConnection, parse_catalog
+from motor_ingesta.pipeline.runner import MotorIngesta
+from motor_ingesta.simulator.events import make_topics
+from motor_ingesta.sources.registry import Registry
+from motor_ingesta.local.services import Services, free_port
+from motor_ingesta.local.session import session
 
 DDL = "id STRING, n INT, at DATE, place STRUCT<city: STRING, zip: INT>, tags ARRAY<STRUCT<k: STRING, v: INT>>"
 ROW = {"id": "a", "n": 7, "at": "2026-01-07", "place": {"city": "Lugo", "zip": 27001}, "tags": [{"k": "soil", "v": 1}, {"k": "wet", "v": 2}]}

@@ -17,11 +17,11 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from nbclient import NotebookClient
 
-from motor_ingesta.catalog import load_catalog
-from motor_ingesta.engine import MotorIngesta
-from motor_ingesta.jars import find_java, jar_paths
-from motor_ingesta.message_generator import generate_events
-from motor_ingesta.services import Services, free_port
+from motor_ingesta.catalog.models import load_catalog
+from motor_ingesta.pipeline.runner import MotorIngesta
+from motor_ingesta.local.jars import find_java, jar_paths
+from motor_ingesta.simulator.events import generate_events
+from motor_ingesta.local.services import Services, free_port
 
 SECRETS = {"FARMIA_KAFKA_SECRET": "s3cret-of-kafka-7f1c", "FARMIA_REGISTRY_AUTH": "reader:s3cret-of-registry-91ab"}
 CATALOG = """
@@ -160,8 +160,8 @@ def test_spark_shows_no_secret(secured):
     home, catalog = secured
     script = f"""
 import sys, httpx
-from motor_ingesta.engine import MotorIngesta
-from motor_ingesta.spark import session
+from motor_ingesta.pipeline.runner import MotorIngesta
+from motor_ingesta.local.session import session
 from motor_ingesta.topics import read_records
 spark = session(**{{"spark.ui.enabled": "true", "spark.ui.port": "{(port := free_port())}"}})
 engine = MotorIngesta({str(home / 'lake2')!r}, {str(catalog)!r}, spark=spark)
@@ -179,7 +179,7 @@ for page in ("environment/", "SQL/", "SQL/execution/?id=0", "SQL/execution/?id=1
 def test_a_notebook_shows_no_secret(secured):
     "Whatever somebody lets a notebook show, and whatever goes wrong in it"
     home, catalog = secured
-    cells = [f"from motor_ingesta.engine import MotorIngesta\nengine = MotorIngesta({str(home / 'lake5')!r}, {str(catalog)!r})", "engine.catalog", "print(engine.catalog.model_dump(), engine.catalog.model_dump_json())", "vars(engine)", "engine.connections()", "vars(engine.connections().kafka)",
+    cells = [f"from motor_ingesta.pipeline.runner import MotorIngesta\nengine = MotorIngesta({str(home / 'lake5')!r}, {str(catalog)!r})", "engine.catalog", "print(engine.catalog.model_dump(), engine.catalog.model_dump_json())", "vars(engine)", "engine.connections()", "vars(engine.connections().kafka)",
              "engine.run()", "engine.history().toPandas().to_dict()", "from motor_ingesta.topics import read_records\nread_records(engine.spark, engine.connections().kafka, {'sales.online_orders': {'0': [0, 1]}}).explain(True)",
              "import os\nos.environ['FARMIA_KAFKA_SECRET'] = 'wrong-password-1234'\nengine.run().datasets[0].error", "engine.pending('sales/online_orders')", "read_records(engine.spark, engine.connections().kafka, {'nothing': {'0': [0, 1]}}).collect()"]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
@@ -203,7 +203,7 @@ class Kept(KeyringBackend):
 def test_secrets_of_the_key_store(tmp_path):
     (tmp_path / "kept.py").write_text(KEPT)
     script = """
-from motor_ingesta.catalog import parse_catalog, secret_values
+from motor_ingesta.catalog.models import parse_catalog, secret_values
 text = 'connections: {kafka: {bootstrap_servers: "b:9", sasl_username: farmia, sasl_password: "${secret:kafka/%s}"}}\\ndatasets: [{datasource: a, dataset: b, source: {kind: files, format: text}}]'
 there, absent = (parse_catalog(text % key).connections for key in ("password", "nothing"))
 print(there, there.kafka.client_config()["sasl.password"], secret_values(there))
@@ -219,9 +219,9 @@ def test_only_this_computer_is_listened_to(secured):
     home, _ = secured
     script = f"""
 import json, os, psutil
-from motor_ingesta.engine import MotorIngesta
-from motor_ingesta.services import Services, free_port
-from motor_ingesta.telemetry import Metrics
+from motor_ingesta.pipeline.runner import MotorIngesta
+from motor_ingesta.local.services import Services, free_port
+from motor_ingesta.observability.telemetry import Metrics
 services = Services({str(home)!r})
 metrics = Metrics()
 stop = metrics.serve(free_port())

@@ -143,7 +143,7 @@ def test_search_finds_the_catalog(browser, address):
     page.close()
 
 
-@pytest.mark.parametrize("name", [path.stem for path in notebooks(REPOSITORY) if "motor_ingesta.panels import" in path.read_text() and path.stem in PAGES and not path.name[0].isdigit()])
+@pytest.mark.parametrize("name", [path.stem for path in notebooks(REPOSITORY) if "motor_ingesta.panels.notebooks import" in path.read_text() and path.stem in PAGES and not path.name[0].isdigit()])
 def test_panel_is_shown_with_its_state(window, address, name):
     window.goto(f"{address}/{name}.html")
     frame = window.locator("iframe.panel")

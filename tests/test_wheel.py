@@ -14,9 +14,9 @@ names = {m.name for m in pkgutil.iter_modules(motor_ingesta.__path__)} - {"_modi
 assert WIDGETS < names, names
 for name in names - WIDGETS: importlib.import_module(f"motor_ingesta.{name}")
 assert "pyspark" not in sys.modules and len(names) > 15, names
-from motor_ingesta.catalog import farmia_catalog
+from motor_ingesta.catalog.models import farmia_catalog
 from motor_ingesta.errors import MotorIngestaError
-from motor_ingesta import panels
+from motor_ingesta.panels import notebooks as panels
 for panel in (panels.files_generation, panels.messages_generation, panels.motor_de_ingesta):
     try: panel()
     except MotorIngestaError as e: assert e.fix == "pip install 'motor_ingesta[lab]'", e
