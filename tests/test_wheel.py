@@ -1,41 +1,91 @@
-"The wheel alone, in an environment that has no Spark, no Delta and no Jupyter"
+"""The wheel alone, in an environment that has no Spark, no Delta jars and no Jupyter."""
+
 import shutil
 import subprocess
 import sys
 from zipfile import ZipFile
 
-from conftest import REPOSITORY
+from support import REPOSITORY
 
 NOTEBOOKS = ("motor_de_ingesta", "files_generation", "messages_generation")
+
 IMPORT_ALL = """
-import pkgutil, sys, importlib, motor_ingesta
-WIDGETS = {"parts", "generation", "ingestion", "inspection"} # made of widgets, which are in the extra `lab`
-names = {m.name for m in pkgutil.iter_modules(motor_ingesta.__path__)} - {"_modidx"}
+import importlib
+import pkgutil
+import sys
+
+import motor_ingesta
+
+# Modules made of widgets, which are in the extra `lab`.
+WIDGETS = {f"motor_ingesta.panels.{name}" for name in ("widgets", "generate", "run", "tables")}
+
+found = pkgutil.walk_packages(motor_ingesta.__path__, "motor_ingesta.")
+names = {module.name for module in found} - {"motor_ingesta._modidx"}
 assert WIDGETS < names, names
-for name in names - WIDGETS: importlib.import_module(f"motor_ingesta.{name}")
-assert "pyspark" not in sys.modules and len(names) > 15, names
+for name in sorted(names - WIDGETS):
+    importlib.import_module(name)
+assert "pyspark" not in sys.modules
+assert len(names) > 30, names
+
+from motor_ingesta import panels
 from motor_ingesta.catalog.models import farmia_catalog
 from motor_ingesta.errors import MotorIngestaError
-from motor_ingesta.panels import notebooks as panels
-for panel in (panels.files_generation, panels.messages_generation, panels.motor_de_ingesta):
-    try: panel()
-    except MotorIngestaError as e: assert e.fix == "pip install 'motor_ingesta[lab]'", e
-    else: raise AssertionError("a panel without widgets")
+
+for name in panels.__all__:
+    try:
+        getattr(panels, name)()
+    except MotorIngestaError as error:
+        assert error.fix == "pip install 'motor_ingesta[lab]'", error
+    else:
+        raise AssertionError("a panel without widgets")
 print(len(farmia_catalog().datasets))
+"""
+
+ENTRY_POINTS = """
+from importlib.metadata import entry_points
+
+formats = entry_points(group="motor_ingesta.formats")
+print(*sorted(entry.name for entry in formats))
 """
 
 
 def test_wheel_installs_and_imports_without_extras(tmp_path):
     source = tmp_path / "source"
-    shutil.copytree(REPOSITORY, source, ignore=shutil.ignore_patterns(".git", ".venv", "dist", "build", "*.egg-info", "farmia"))
-    subprocess.run([sys.executable, "setup.py", "-q", "bdist_wheel"], cwd=source, check=True, timeout=120)
+    left_out = (".git", ".venv", "_docs", "_proc", "dist", "build", "*.egg-info", "farmia")
+    shutil.copytree(REPOSITORY, source, ignore=shutil.ignore_patterns(*left_out))
+    build = [sys.executable, "setup.py", "-q", "bdist_wheel"]
+    subprocess.run(build, cwd=source, check=True, timeout=120)
     wheel = source / "dist/motor_ingesta-0.1.0-py3-none-any.whl"
-    with ZipFile(wheel) as files:
-        for name in NOTEBOOKS: assert files.read(f"motor_ingesta/notebooks/{name}.ipynb") == (REPOSITORY / f"nbs/{name}.ipynb").read_bytes()
-    subprocess.run([sys.executable, "-m", "venv", tmp_path / "clean"], check=True, timeout=120)
-    python = tmp_path / "clean/bin/python"
+    with ZipFile(wheel) as archive:
+        names = archive.namelist()
+        for name in NOTEBOOKS:
+            shipped = archive.read(f"motor_ingesta/notebooks/{name}.ipynb")
+            assert shipped == (REPOSITORY / f"nbs/{name}.ipynb").read_bytes()
+    assert "motor_ingesta/py.typed" in names
+    assert not [name for name in names if name.startswith(("tools/", "tests/"))]
+
+    clean = tmp_path / "clean"
+    subprocess.run([sys.executable, "-m", "venv", clean], check=True, timeout=120)
+    python = clean / "bin/python"
     subprocess.run([python, "-m", "pip", "install", "-q", wheel], check=True, timeout=600)
-    done = subprocess.run([python, "-c", IMPORT_ALL], capture_output=True, text=True, cwd=tmp_path, timeout=120)
-    assert done.stdout.strip() == "10", done.stderr
-    said = subprocess.run([tmp_path / "clean/bin/motor-ingesta", "run", "--home", tmp_path / "home"], capture_output=True, text=True, timeout=120)
-    assert said.returncode == 1 and "pip install 'motor_ingesta[local]'" in said.stderr
+
+    def run(*command, timeout=120):
+        return subprocess.run(
+            command, capture_output=True, text=True, cwd=tmp_path, timeout=timeout
+        )
+
+    imported = run(python, "-c", IMPORT_ALL)
+    assert imported.stdout.strip() == "10", imported.stderr
+    formats = run(python, "-c", ENTRY_POINTS)
+    assert formats.stdout.split() == [
+        "avro",
+        "binary",
+        "csv",
+        "json",
+        "json_array",
+        "parquet",
+        "text",
+    ]
+    without_spark = run(clean / "bin/motor-ingesta", "run", "--home", tmp_path / "home")
+    assert without_spark.returncode == 1
+    assert "pip install 'motor_ingesta[local]'" in without_spark.stderr

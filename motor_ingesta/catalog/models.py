@@ -240,6 +240,7 @@ class Dataset(_Model):
     groups: list[_Name] = Field(default_factory=list, description="groups it runs with, such as hourly")
     source: Source = Field(description="where it comes from")
     schema_changes: Literal["rescue", "evolve", "fail", "ignore"] = Field("rescue", description="columns that the schema lacks and values that do not fit: keep them as JSON in `_rescued_data`, let bronze grow by them, stop the dataset, or leave them out")
+    engine: Literal["auto", "local", "spark"] = Field("auto", description="where it is read and written: this process, Spark, or Spark where a session or a cluster is there")
     sink: Sink = Field(default_factory=Sink, description="how its bronze table is kept")
 
     @property

@@ -346,13 +346,11 @@ def doctor(home: Home = Path("farmia")) -> None:
 # %% ../../nbs/cli/main.ipynb #a41e07c9
 @app.command()
 def docs() -> None:
-    "Make the READMEs and the site from the notebooks of this clone."
-    from motor_ingesta.site import build_site, repository, write_readmes
-    root = repository()
-    with _err().status("making the site"):
-        write_readmes(root)
-        site = build_site(root, shutil.which("quarto"))
-    print(f"{site}\nlook at it with: python3 -m http.server --directory {site}")
+    "Make the READMEs and the site from the notebooks of this clone: `python -m tools.site`."
+    root = next((folder for folder in (Path.cwd(), *Path.cwd().parents) if (folder / "tools/site/__main__.py").exists()), None)
+    if not root:
+        raise WrongCall(f"{Path.cwd()} is not in a clone of motor_ingesta, and the site is made from its notebooks", fix="clone the repository and run this inside it")
+    raise typer.Exit(subprocess.run([sys.executable, "-m", "tools.site"], cwd=root).returncode)
 
 # %% ../../nbs/cli/main.ipynb #7f709c24
 @app.command()

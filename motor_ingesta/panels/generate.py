@@ -287,6 +287,6 @@ class MessagesPanel(widgets.VBox):
         pace = (f", rate={self.rate.value:g}" if self.rate.value else "") + (f", profile={self.profile.value!r}" if self.profile.value != "steady" else "")
         uses = "from motor_ingesta.simulator.farmia import Trouble\n" if "Trouble" in self.which.told() else ""
         typed = self.cluster.told
-        begin = f"from motor_ingesta.catalog.models import Connections\n{uses}from motor_ingesta.storage.lake import Lake\n" if typed else f"from motor_ingesta.pipeline.runner import MotorIngesta\n{uses}"
+        begin = f"from motor_ingesta import Lake\nfrom motor_ingesta.catalog.models import Connections\n{uses}" if typed else f"from motor_ingesta import MotorIngesta\n{uses}"
         where = f"lake, connections = Lake({self.lake.home!r}), {typed}" if typed else f"engine = MotorIngesta({self.lake.home!r}{self._told})\nlake, connections = engine.lake, engine.connections()"
         return f"{begin}from motor_ingesta.simulator.events import generate_events\n\n{where}\ngenerate_events(connections, {self.dataset.value!r}, count={self.count.value}, {self.which.told()}{pace}, lake=lake)"

@@ -37,7 +37,7 @@ def _ports(kafka: int | None, registry: int | None) -> tuple[int, int]:
 # %% ../../nbs/panels/notebooks.ipynb #96bde50a
 def _room(name: str):
     "A module that is made of widgets"
-    try: return import_module(f"motor_ingesta.{name}")
+    try: return import_module(f"motor_ingesta.panels.{name}")
     except ModuleNotFoundError as e:
         if str(e.name).startswith("motor_ingesta"): raise
         raise MotorIngestaError(f"the panels need {e.name}, which is not installed here", fix="pip install 'motor_ingesta[lab]'") from e
@@ -48,7 +48,7 @@ def files_generation(home: str | Path | Lake | None = None, # folder or URI of t
                      language: str | None = None, # "en" or "es"; the environment's unless told
                     ) -> FilesPanel:
     "Generate FarmIA's files, and look at what landed"
-    return _room("generation").FilesPanel(_lake(home), _catalog(catalog)[0], Words(language))
+    return _room("generate").FilesPanel(_lake(home), _catalog(catalog)[0], Words(language))
 
 def messages_generation(home: str | Path | Lake | None = None, # folder or URI of the lakehouse
                         catalog: Catalog | str | Path | None = None, # or its file
@@ -58,7 +58,7 @@ def messages_generation(home: str | Path | Lake | None = None, # folder or URI o
                        ) -> MessagesPanel:
     "Generate FarmIA's events, and look at topics and schemas"
     known, told = _catalog(catalog)
-    return _room("generation").MessagesPanel(_lake(home), known, Words(language), *_ports(kafka_port, registry_port), told)
+    return _room("generate").MessagesPanel(_lake(home), known, Words(language), *_ports(kafka_port, registry_port), told)
 
 def motor_de_ingesta(home: str | Path | Lake | None = None, # folder or URI of the lakehouse
                      catalog: Catalog | str | Path | None = None, # or its file
@@ -68,4 +68,4 @@ def motor_de_ingesta(home: str | Path | Lake | None = None, # folder or URI of t
                     ) -> EnginePanel:
     "Run the ingestion, and look at bronze, the quarantine, the runs and the audit"
     known, told = _catalog(catalog)
-    return _room("ingestion").EnginePanel(_lake(home), known, Words(language), *_ports(kafka_port, registry_port), told)
+    return _room("run").EnginePanel(_lake(home), known, Words(language), *_ports(kafka_port, registry_port), told)

@@ -270,7 +270,7 @@ class EnginePanel(widgets.VBox):
         self.look()
 
     def _begin(self) -> str:
-        begin, typed, catalog = "from motor_ingesta.pipeline.runner import MotorIngesta\n", self.cluster.told, self._told
+        begin, typed, catalog = "from motor_ingesta import MotorIngesta\n", self.cluster.told, self._told
         if typed:
             begin = f"from motor_ingesta.catalog.models import Connections, farmia_catalog, load_catalog\n{begin}\n" + (f"catalog = load_catalog({catalog[2:]})" if catalog.startswith(", '") else "" if catalog else "catalog = farmia_catalog()")
             begin, catalog = f"{begin}\ncatalog = catalog.model_copy(update={{'connections': {typed}}})", ", catalog"

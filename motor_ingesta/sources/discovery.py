@@ -19,7 +19,7 @@ from itertools import accumulate
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from ..pipeline.checkpoint import Checkpoint, by_folder
+from ..storage.checkpoint import Checkpoint, by_folder
 from ..errors import MotorIngestaError
 from ..storage.lake import LandedFile, delete_folder, filesystem, folder_stamp, is_honest, is_store, list_files, list_folder, plain_path, read_bytes
 

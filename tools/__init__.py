@@ -1,0 +1,1 @@
+"""Programs that contributors run from a checkout. They are not part of the wheel."""

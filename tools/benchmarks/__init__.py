@@ -1,0 +1,1 @@
+"""Benchmarks: what ingestion costs, beside what people would use instead."""

@@ -1,0 +1,1 @@
+"""Programs that break the engine on purpose and count afterwards."""

@@ -1,0 +1,1 @@
+"""The READMEs and the site, made from the notebooks: `python -m tools.site`."""
