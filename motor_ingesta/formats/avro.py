@@ -88,7 +88,7 @@ def _in_gregorian_calendar(kind: AvroType, values: np.ndarray) -> np.ndarray:
         return julian_to_gregorian_days(values)
     return julian_to_gregorian_micros(values, kind.julian_zone)
 
-# %% ../../nbs/formats/avro.ipynb #d482a498
+# %% ../../nbs/formats/avro.ipynb #b1a62028
 class UndecodableError(MotorIngestaError):
     "Bytes that end early, go on too long, or do not fit their Avro schema."
 
@@ -105,15 +105,18 @@ class _Reader:
         self.at = 0
 
     def left(self) -> int:
+        "How many bytes are not read yet."
         return len(self.content) - self.at
 
     def take(self, size: int) -> bytes:
+        "The next bytes."
         if not 0 <= size <= self.left():
             raise UndecodableError("the bytes end early")
         self.at += size
         return self.content[self.at - size : self.at]
 
     def long(self) -> int:
+        "The next integer."
         number = 0
         for shift in range(0, 70, 7):
             byte = self.take(1)[0]
@@ -295,7 +298,7 @@ _VALUES: dict[str, Callable[[AvroType, _Reader], Any]] = {
     "map": _map_value,
 }
 
-# %% ../../nbs/formats/avro.ipynb #6992e439
+# %% ../../nbs/formats/avro.ipynb #a74a78a5
 _PADDING = 32  # zero bytes behind the records, so that words of 8 bytes can be read from any place
 
 
@@ -345,6 +348,7 @@ class _Cursors:
         return _Cursors(self.content, self.at[places], self.ends[places], rows, self.flags)
 
     def put_back(self, places: np.ndarray, part: _Cursors) -> None:
+        "Take over the places of a part that has read on."
         self.at[places] = part.at
 
     def move(self, sizes: np.ndarray | int) -> None:
@@ -358,6 +362,7 @@ class _Cursors:
             self.at[wrong] = self.content.sink
 
     def mark_misfits(self, wrong: np.ndarray) -> None:
+        "Mark records whose value does not fit the logical type of the field."
         if wrong.any():
             self.flags.misfit[self.rows[wrong]] = True
 
@@ -699,7 +704,7 @@ _READERS: dict[str, Callable[[AvroType, _Cursors], pa.Array]] = {
     "map": _read_maps,
 }
 
-# %% ../../nbs/formats/avro.ipynb #a06f4242
+# %% ../../nbs/formats/avro.ipynb #b497b896
 _PORTION_RECORDS, _PORTION_BYTES = 2**15, 2**25
 
 
@@ -805,13 +810,7 @@ def _read_portion(
             misfits[field.name] = flags.misfit
             flags.misfit = np.zeros(count, bool)
     flags.bad |= cursors.at != ends
-    return _table(arrays, schema, count), flags, misfits
-
-
-def _table(arrays: list[pa.Array], schema: AvroType, count: int) -> pa.Table:
-    if not arrays:
-        return pa.table({"": pa.nulls(count)}).select([])
-    return pa.Table.from_arrays(arrays, schema=avro_columns(schema))
+    return pa.Table.from_arrays(arrays, schema=avro_columns(schema)), flags, misfits
 
 
 def _decode_stored(
@@ -913,7 +912,7 @@ def _joined(
         return Parsed(rows, None, wrong)
     return Parsed(rows, records, wrong.sort_by("record"))
 
-# %% ../../nbs/formats/avro.ipynb #591c56b8
+# %% ../../nbs/formats/avro.ipynb #8a764e72
 _HEAD = 5  # bytes
 
 
@@ -937,9 +936,11 @@ def read_messages(
     records: pa.Array,  # binary, Confluent-framed values
     schema: ReadSchema,  # the dataset's columns
     writers: Mapping[int, str],  # schema id to Avro schema
-    reader_schema: str | None = None,  # gives aliases and defaults; Default: the writers' own
+    reader_schema: str | None = None,  # gives aliases and defaults; without it there are none
 ) -> Parsed:
     """The rows of some messages, which several schemas may have written.
+
+    The rows of one writer stand together; `records` says which message each row is.
 
     Raises:
         AvroSchemaError: the reader's schema is not valid. The messages of a writer whose schema is
@@ -1030,7 +1031,7 @@ def _why_not(value: bytes | None, schema_id: int | None) -> tuple[str, str]:
         "not written by an Avro serializer of Confluent's form"
     )
 
-# %% ../../nbs/formats/avro.ipynb #50cc34f7
+# %% ../../nbs/formats/avro.ipynb #ac7eddcc
 MAX_BLOCK_BYTES = 128 * 2**20  # of one block, unpacked
 BLOCK_BYTES = 8 * 2**20  # of records that are parsed at once
 BLOCK_RECORDS = 2**17
@@ -1046,10 +1047,12 @@ class _Header:
 
     @property
     def schema_text(self) -> str:
+        "The writer's schema, JSON."
         return self.metadata["avro.schema"].decode()
 
     @property
     def codec(self) -> str:
+        "How blocks are packed."
         return self.metadata.get("avro.codec", b"null").decode(errors="replace")
 
 
@@ -1062,9 +1065,11 @@ class _ContainerReader:
         self._at = 0
 
     def is_at_end(self) -> bool:
+        "Whether all bytes are read."
         return self._at >= self._size
 
     def take(self, size: int) -> bytes:
+        "The next bytes."
         if not 0 <= size <= self._size - self._at:
             raise UnreadableFileError("it cannot be read to its end: it ends inside a block")
         content = self._stream.read(size)
@@ -1088,6 +1093,7 @@ class _ContainerReader:
             ) from None
 
     def header(self) -> _Header:
+        "What stands before the first block."
         if self._size < len(_MAGIC) or self.take(len(_MAGIC)) != _MAGIC:
             raise UnreadableFileError("it is no Avro file: it does not begin with Obj and 0x01")
         metadata = {}

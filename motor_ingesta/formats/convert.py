@@ -51,14 +51,14 @@ class TextRules:
     positive_inf: str = "Inf"
     negative_inf: str = "-Inf"
 
-# %% ../../nbs/formats/convert.ipynb #f0d460f4
+# %% ../../nbs/formats/convert.ipynb #23fe1ec6
 _FIELD_NAMES = {
     "y": "year",
     "M": "month",
     "L": "month",
     "d": "day",
     "H": "hour",
-    "h": "half_hour",
+    "h": "halfhour",
     "m": "minute",
     "s": "second",
     "S": "fraction",
@@ -143,7 +143,7 @@ def _field_part(letters: str, pattern: str) -> Part:
     why = _WHY_NOT.get(letter, "quote text that is not a field, such as 'T'")
     raise OptionError(f"{pattern} has {letters}, which is not supported: {why}", fix="change it")
 
-# %% ../../nbs/formats/convert.ipynb #e6de3b73
+# %% ../../nbs/formats/convert.ipynb #43d3760c
 def check_pattern(
     pattern: str,  # Spark's
     is_date: bool,  # whether it is for DATE, where a time would be lost
@@ -156,6 +156,9 @@ def check_pattern(
     """
     kinds = {part.kind for part in pattern_parts(pattern)}
     names = [part for part in pattern_parts(pattern) if _is_name(part)]
+    twice = _twice(pattern)
+    if twice:
+        raise OptionError(f"{pattern} has {twice} twice", fix="remove one")
     if "y" not in kinds:
         raise OptionError(f"{pattern} has no year", fix="add yyyy")
     if "h" in kinds and "a" not in kinds:
@@ -171,10 +174,24 @@ def check_pattern(
         )
 
 
+def _twice(pattern: str) -> str:
+    "A letter that stands twice outside optional sections; empty if there is none."
+    seen: set[str] = set()
+    depth = 0
+    for part in pattern_parts(pattern):
+        depth += {"[": 1, "]": -1}.get(part.kind, 0)
+        if depth or part.kind in "'[]":
+            continue
+        if part.kind in seen:
+            return part.kind
+        seen.add(part.kind)
+    return ""
+
+
 def _is_name(part: Part) -> bool:
     return part.kind in "aE" or (part.kind in "ML" and part.width > 2)
 
-# %% ../../nbs/formats/convert.ipynb #38b7587e
+# %% ../../nbs/formats/convert.ipynb #be59f015
 ISO_DATE = "yyyy-M-d"
 _ISO_ZONE = r"(?P<zone>Z|[+-][0-9]{2}(?::?[0-9]{2})?)?"
 _ISO_SECOND = r"(?::(?P<second>[0-9]{2})(?:\.(?P<fraction>[0-9]{1,9}))?)?"
@@ -191,19 +208,23 @@ _ZONES = {
 
 @lru_cache(200)
 def pattern_regex(pattern: str) -> re.Pattern[str]:
-    "The regular expression of a datetime pattern; its groups are named after the fields."
+    "The regular expression of a datetime pattern; its groups are named `day_1`, `hour_1` …"
     pieces = []
-    seen: set[str] = set()
+    counts: dict[str, int] = {}
     for part in pattern_parts(pattern):
         name = "zone" if part.kind in _ZONE_LETTERS else _FIELD_NAMES.get(part.kind)
         if name is None:
             pieces.append({"[": "(?:", "]": ")?"}.get(part.kind) or re.escape(part.text))
-        elif name in seen:
-            raise OptionError(f"{pattern} has the {name} twice", fix="remove one")
-        else:
-            pieces.append(f"(?P<{name}>{_field_regex(part)})")
-            seen.add(name)
+            continue
+        counts[name] = counts.get(name, 0) + 1
+        pieces.append(f"(?P<{name}_{counts[name]}>{_field_regex(part)})")
     return re.compile("".join(pieces))
+
+
+def _fields(match: re.Match[str]) -> dict[str, str]:
+    "The fields that a text has. Of one that stands in two optional sections, the last."
+    found = match.groupdict().items()
+    return {name.rpartition("_")[0] or name: text for name, text in found if text is not None}
 
 
 def _field_regex(part: Part) -> str:
@@ -234,7 +255,7 @@ def _zone_regex(part: Part) -> str:
         offset = _ZONES["x"][2]
     return f"Z|{offset}" if part.kind == "X" else offset
 
-# %% ../../nbs/formats/convert.ipynb #ffd7339c
+# %% ../../nbs/formats/convert.ipynb #a2e8035f
 def parse_datetime(
     text: str,
     pattern: str | None,  # None: ISO 8601
@@ -248,7 +269,7 @@ def parse_datetime(
     match = regex.fullmatch(text)
     if match is None:
         raise MisfitError(f"not a time: {text[:80]}")
-    fields = match.groupdict()
+    fields = _fields(match)
     try:
         moment = dt.datetime(
             _year(fields["year"]),
@@ -280,8 +301,8 @@ def _month(text: str | None) -> int:
     return [name[:3] for name in _MONTHS].index(text[:3]) + 1
 
 
-def _hour(fields: Mapping[str, str | None]) -> int:
-    half_hour = fields.get("half_hour")
+def _hour(fields: Mapping[str, str]) -> int:
+    half_hour = fields.get("halfhour")
     if half_hour is None:
         return int(fields.get("hour") or 0)
     if not 1 <= int(half_hour) <= 12:
@@ -680,7 +701,7 @@ def _ungrouped(texts: pa.Array, grouping: str, locale: str) -> pa.Array:
     is_grouped = pc.match_substring_regex(texts, f"^(?:{_grouped_regex(locale)})$")
     return pc.if_else(is_grouped, bare, texts)
 
-# %% ../../nbs/formats/convert.ipynb #f013a482
+# %% ../../nbs/formats/convert.ipynb #7667c9f6
 Layout = tuple[tuple[str, int, str], ...]  # (field, width, literal text or the characters allowed)
 _MOST_LAYOUTS = 64
 
@@ -689,7 +710,7 @@ _MOST_LAYOUTS = 64
 def layouts(pattern: str) -> dict[int, list[Layout]]:
     "The layouts for each length of a text; none if the pattern has names, or too many choices."
     parts = pattern_parts(pattern)
-    if any(_is_name(part) or part.kind in "zVh" for part in parts):
+    if any(_is_name(part) or part.kind in "zVh" or part.text == "ZZZZ" for part in parts):
         return {}
     found: dict[int, list[Layout]] = {}
     choices = list(_sections(list(parts)))
@@ -741,10 +762,10 @@ def _piece_choices(part: Part) -> list[tuple[str, int, str]]:
 def _zone_choices(part: Part) -> list[tuple[str, int, str]]:
     regex = _zone_regex(part)
     choices = [("zone", 1, "Z")] if regex.startswith("Z|") else []
-    if ":" in regex:
-        return [*choices, ("zone", 6, "+hh:mm")]
-    if "(?:" in regex:
+    if regex.endswith("(?:[0-9]{2})?"):
         return [*choices, ("zone", 3, "+hh"), ("zone", 5, "+hhmm")]
+    if regex.endswith(":[0-9]{2}"):
+        return [*choices, ("zone", 6, "+hh:mm")]
     return [*choices, ("zone", 5, "+hhmm")]
 
 # %% ../../nbs/formats/convert.ipynb #761c1a81
@@ -882,7 +903,7 @@ def _in_years(moments: pa.Array) -> pa.Array:
     is_in = pc.and_(pc.greater_equal(numbers, _RANGE[0]), pc.less_equal(numbers, _RANGE[1]))
     return pc.if_else(is_in, moments, pa.scalar(None, moments.type))
 
-# %% ../../nbs/formats/convert.ipynb #8776afa8
+# %% ../../nbs/formats/convert.ipynb #3cd46366
 _MOMENT = pa.timestamp("us", "UTC")
 
 
@@ -894,22 +915,32 @@ def in_time_zone(
     if time_zone in ("UTC", "Z", "GMT", "Etc/UTC"):
         return local.cast(_MOMENT)
     early, late = (_assumed(local, time_zone, choice) for choice in ("earliest", "latest"))
-    in_gap = pc.fill_null(pc.not_equal(early, late), False)
-    if not pc.any(in_gap, min_count=0).as_py():
+    by_python = pc.or_(pc.not_equal(early, late), pc.greater_equal(local, _UNKNOWN_TO_ARROW))
+    by_python = pc.fill_null(by_python, False)
+    if not pc.any(by_python, min_count=0).as_py():
         return early
-    zone = _zone(time_zone)
-    shifted = [
-        moment.replace(tzinfo=zone).astimezone(dt.UTC)
-        for moment in local.filter(in_gap).to_pylist()
-    ]
-    return pc.replace_with_mask(early, in_gap, pa.array(shifted, _MOMENT))
+    left = local.filter(by_python).dictionary_encode()
+    moments = [_moment_in(time, time_zone) for time in left.dictionary.to_pylist()]
+    found = pa.array(moments, _MOMENT).take(left.indices)
+    return pc.replace_with_mask(early, by_python, found)
+
+
+# Arrow has no daylight saving time from 2038 on, where zone files have a rule instead of dates
+_UNKNOWN_TO_ARROW = pa.scalar(dt.datetime(2037, 1, 1), pa.timestamp("us"))
+
+
+def _moment_in(local: dt.datetime, time_zone: str) -> dt.datetime | None:
+    try:
+        return local.replace(tzinfo=_zone(time_zone)).astimezone(dt.UTC)
+    except (OverflowError, ValueError):
+        return None
 
 
 def _assumed(local: pa.Array, time_zone: str, gap: str) -> pa.Array:
     zoned = pc.assume_timezone(local, time_zone, ambiguous="earliest", nonexistent=gap)
     return zoned.cast(_MOMENT)
 
-# %% ../../nbs/formats/convert.ipynb #70632207
+# %% ../../nbs/formats/convert.ipynb #f20e7cad
 def _time_conversions(kind: pa.DataType, rules: TextRules) -> list[Conversion]:
     pattern = _pattern_of(kind, rules)
     zone = rules.time_zone
@@ -918,8 +949,17 @@ def _time_conversions(kind: pa.DataType, rules: TextRules) -> list[Conversion]:
     if pattern is None:
         return [partial(_cast_iso, kind=kind, time_zone=zone), read]
     if pattern == ISO_DATE:
-        return [partial(_whole_cast, kind=kind, lenient=b""), read]
+        return [partial(_whole_dates, kind=kind), read]
     return [read]
+
+
+_FIRST_DAY = pa.scalar(dt.date(1, 1, 1), pa.date32())
+
+
+def _whole_dates(texts: pa.Array, kind: pa.DataType) -> pa.Array:
+    "A cast of all dates; Arrow knows the year 0."
+    values = _whole_cast(texts, kind, b"")
+    return pc.if_else(pc.greater_equal(values, _FIRST_DAY), values, pa.scalar(None, kind))
 
 
 def _pattern_of(kind: pa.DataType, rules: TextRules) -> str | None:

@@ -445,7 +445,7 @@ def _record_regex(options: CsvOptions) -> re.Pattern[bytes]:
     pattern = f"{cell}(?:{separator}(?:{quoted}|(?={space}{quote})|){rest})*+(?P<end>{end}|\\Z)"
     return re.compile(pattern.encode(), re.S)
 
-# %% ../../nbs/formats/csv.ipynb #54fe1182
+# %% ../../nbs/formats/csv.ipynb #6507ebc2
 class _RecordCutter:
     "Where `read_blocks` cuts; it keeps the ends of the records, which are needed again."
 
@@ -487,11 +487,13 @@ def _skipped(records: pa.Array, options: CsvOptions) -> np.ndarray:
     if not len(data):
         return lengths == 0
     first = data[np.minimum(bounds[:-1], len(data) - 1)]
-    skipped = (lengths == 0) | _is_one_of(first, b"\r\n")
+    skipped = lengths == 0
+    if options.line_separator is None:
+        skipped |= (lengths <= 2) & _is_one_of(first, b"\r\n")
     may_be_blank = np.flatnonzero((first == ord(" ")) & ~skipped)
     if len(may_be_blank):
-        blank = [not text.strip(b" \r\n") for text in records.take(may_be_blank).to_pylist()]
-        skipped[may_be_blank] = blank
+        texts = without_line_ends(records.take(may_be_blank), options.line_separator)
+        skipped[may_be_blank] = [not text.strip(b" ") for text in texts.to_pylist()]
     if options.comment:
         skipped |= (lengths > 0) & (first == ord(options.comment))
     return skipped
@@ -654,7 +656,7 @@ def _not_decoded(options: CsvOptions) -> str:
 def _joined(column: pa.ChunkedArray, extra: pa.Array) -> pa.ChunkedArray:
     return pa.chunked_array([*column.chunks, extra]) if len(extra) else column
 
-# %% ../../nbs/formats/csv.ipynb #d38a4268
+# %% ../../nbs/formats/csv.ipynb #e926de97
 def _one_byte_separator(records: pa.Array, options: CsvOptions) -> tuple[pa.Array, bytes]:
     "The records, and their separator as one byte; an empty one if there is none."
     separator = options.separator.encode()
@@ -676,8 +678,8 @@ def _regular(records: pa.Array, separator: bytes, options: CsvOptions) -> np.nda
     if not len(records) or not separator:
         return regular
     data = buffer.to_pybytes()
-    if data.startswith(codecs.BOM_UTF8):
-        regular[0] = False  # Arrow would skip it
+    if codecs.BOM_UTF8 in data:  # Arrow would skip it in the first record that it gets
+        regular &= ~pc.starts_with(records, codecs.BOM_UTF8).to_numpy(zero_copy_only=False)
     has_quotes = bool(options.quote) and options.quote.encode() in data
     quotes = _Quotes(*(np.empty(0, kind) for kind in (np.int64, np.int64, bool)))
     if has_quotes:
@@ -685,7 +687,8 @@ def _regular(records: pa.Array, separator: bytes, options: CsvOptions) -> np.nda
         regular[_records_of(quotes.places[~quotes.belongs], bounds)] = False
         _refuse_open(regular, quotes, bounds)
         _refuse_pairs_and_spaces(regular, quotes, data, bounds, options)
-    _refuse_line_breaks(regular, quotes, data, bounds)
+    has_ends = options.line_separator is None
+    _refuse_line_breaks(regular, quotes, data, bounds, has_ends)
     return regular
 
 
@@ -720,31 +723,33 @@ def _refuse_pairs_and_spaces(
 
 
 def _refuse_line_breaks(
-    regular: np.ndarray, quotes: _Quotes, data: bytes, bounds: np.ndarray
+    regular: np.ndarray,
+    quotes: _Quotes,
+    data: bytes,
+    bounds: np.ndarray,
+    has_ends: bool,  # whether the records have their line ends
 ) -> None:
     "Records with a line break outside quotes that is not their end."
     values = _bytes(data)
-    last = values[np.maximum(bounds[1:] - 1, 0)]
-    has_end = (np.diff(bounds) > 0) & ((last == 10) | (last == 13))
-    if data.count(b"\r") == 0 and data.count(b"\n") == has_end.sum():
+    ends = bounds[1:][np.diff(bounds) > 0] - 1 if has_ends else np.empty(0, np.int64)
+    if b"\r" not in data and data.count(b"\n") == np.count_nonzero(values[ends] == 10):
         return
-    breaks = _inner_breaks(values, bounds)
+    breaks = _inner_breaks(values, ends)
     owners = _records_of(breaks, bounds)
     before = np.searchsorted(quotes.places, breaks)
     in_record = before - np.searchsorted(quotes.places, bounds[:-1])[owners]
     regular[owners[in_record % 2 == 0]] = False
 
 
-def _inner_breaks(values: np.ndarray, bounds: np.ndarray) -> np.ndarray:
-    "The line breaks that are not the end of a record."
+def _inner_breaks(values: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    "The line breaks that are not the end of a record; `ends` are the last bytes of records."
     is_break = _is_one_of(values, b"\r\n")
-    ends = bounds[1:][np.diff(bounds) > 0] - 1
     is_break[ends] = False
     is_pair = (values[ends] == 10) & (values[np.maximum(ends - 1, 0)] == 13)
     is_break[np.maximum(ends[is_pair] - 1, 0)] = False
     return np.flatnonzero(is_break)
 
-# %% ../../nbs/formats/csv.ipynb #401c9df7
+# %% ../../nbs/formats/csv.ipynb #e3adbd23
 def _by_arrow(
     records: pa.Array,
     regular: np.ndarray,
@@ -772,9 +777,9 @@ def _without_escapes(data: pa.Buffer, options: CsvOptions) -> pa.Buffer:
     escape, quote = options.escape.encode(), options.quote.encode()
     if not escape or not quote or escape == quote:
         return data
-    text = data.to_pybytes()
-    if escape + quote not in text:
+    if not (np.frombuffer(data, np.uint8) == escape[0]).any():
         return data
+    text = data.to_pybytes()
     return pa.py_buffer(text.replace(escape + quote, quote * 2))
 
 

@@ -393,10 +393,11 @@ def _dictionaries(values: pa.Array) -> Iterator[pa.Array]:
     elif is_list(kind):
         yield from _dictionaries(values.values)
 
-# %% ../../nbs/formats/parquet.ipynb #d0fbf5da
+# %% ../../nbs/formats/parquet.ipynb #d606a35b
 def _batches(file: SourceFile, opened: parquet.ParquetFile) -> Iterator[pa.RecordBatch]:
     reader = _DictionaryReader(file)
     for group in range(opened.num_row_groups):
+        _read_one_row(opened, group)
         rows = _rows_at_once(opened, group, reader)
         found = 0
         for batch in opened.iter_batches(rows, row_groups=[group], use_threads=False):
@@ -405,6 +406,11 @@ def _batches(file: SourceFile, opened: parquet.ParquetFile) -> Iterator[pa.Recor
         promised = opened.metadata.row_group(group).num_rows
         if found != promised:
             raise UnreadableFileError(f"its footer says {promised} rows where it has {found}")
+
+
+def _read_one_row(opened: parquet.ParquetFile, group: int) -> None:
+    "Raises what pyarrow raises if the columns of a row group are not what the footer says."
+    next(opened.iter_batches(1, row_groups=[group], use_threads=False), None)
 
 
 def _tables(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:

@@ -115,6 +115,7 @@ def _local_session(memory: str, settings: dict) -> SparkSession:
     java, _ = find_java()
     os.environ.setdefault("JAVA_HOME", str(java.parent.parent))
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable) # the workers' Python is this one
     every = _local_settings(memory)
     if archive := _class_archive(java, every): every["spark.driver.extraJavaOptions"] += f" -XX:SharedArchiveFile={archive} -Xlog:cds=off,cds+dynamic=off"
     builder = SparkSession.builder.appName("motor_ingesta").master("local[*]")

@@ -359,10 +359,9 @@ def _dialect(source: FilesSource) -> dict[str, Any]:
         "escapechar": None if escape == quote else escape,  # doubled quotes are one in either case
     }
 
-# %% ../../nbs/operations/audit.ipynb #4688af55
+# %% ../../nbs/operations/audit.ipynb #893adf61
 _LARGEST_DOCUMENT = 64 * 2**20  # bytes parsed at once
-_INSIDE = rb'"[^"\\]*(?:\\.[^"\\]*)*'
-_JSON_STRING = re.compile(_INSIDE + rb'"|(' + _INSIDE + rb"\\?\Z)", re.S)  # closed, or open (1)
+_ESCAPE = re.compile(rb"\\.", re.S)
 
 
 def _count_elements(source: FilesSource, file: LandedFile) -> int:
@@ -412,18 +411,17 @@ def _has_content(at_first: np.ndarray, stripped: bytes) -> bool:
 
 
 def _without_strings(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    "The same document with `0` in place of each string."
-    tail = b""
+    "The same document with the closing quote in place of each string."
+    is_inside, escape = False, b""
     for chunk in chunks:
-        without = _JSON_STRING.sub(rb"0\1", tail + chunk)
-        open_at = without.find(b'"')
-        if open_at < 0:
-            tail = b""
-            yield without
-        else:
-            tail = without[open_at:]
-            yield without[: open_at - 1]
-    yield tail
+        plain = _ESCAPE.sub(b"", escape + chunk)
+        escape = (
+            b"\\" if plain.endswith(b"\\") else b""
+        )  # its second character is in the next chunk
+        data = np.frombuffer(plain.removesuffix(b"\\"), np.uint8)
+        quotes = np.cumsum(data == ord('"')) + is_inside
+        is_inside = bool(quotes[-1] % 2) if len(quotes) else is_inside
+        yield data[quotes % 2 == 0].tobytes()
 
 # %% ../../nbs/operations/audit.ipynb #23e05abf
 _MEMORY = "1GB"  # of DuckDB
@@ -646,7 +644,7 @@ def _grouped(
         connection.register("rows", pa.RecordBatchReader.from_batches(schema, batches))
         return connection.execute(query).fetchall()
 
-# %% ../../nbs/operations/audit.ipynb #10aa2b50
+# %% ../../nbs/operations/audit.ipynb #5c4e6a65
 class AuditMemory:
     "What earlier audits of a dataset found, in small files beside its tables."
 
@@ -663,7 +661,7 @@ class AuditMemory:
         self._marks = tables.marks()
         self.is_new = False
         self.state = self.read("state")
-        changes = _table_changes(self.state.get("tables", {}), tables)
+        changes = _table_changes(self.state.get("tables"), tables)
         self.notes += changes
         self.is_new = everything or bool(changes) or self.state.get("checkpoint") != self._owner
         if self.is_new:
@@ -711,13 +709,19 @@ class AuditMemory:
 def _complete_name(folder: str) -> str:
     return posixpath.normpath(posixpath.join("complete", folder, "files"))
 
-# %% ../../nbs/operations/audit.ipynb #fb1ffe54
+# %% ../../nbs/operations/audit.ipynb #09de8404
 _REMOVES_ROWS = {"DELETE", "TRUNCATE", "RESTORE", "UPDATE", "MERGE", "CREATE OR REPLACE TABLE"}
 _MARKS_REPLAYED = {"UPDATE", "MERGE"}
 
 
-def _table_changes(remembered: Mapping[str, dict[str, Any] | None], tables: Tables) -> list[str]:
+def _table_changes(
+    remembered: Mapping[str, dict[str, Any] | None] | None,  # None: by a version before 2026-11
+    tables: Tables,
+) -> list[str]:
     "A sentence for each table that is not the one of the last audit, with more rows."
+    if remembered is None:
+        is_missing = tables.bronze is not None and tables.quarantine is None
+        return ["There is no quarantine table. Everything is counted again."] * is_missing
     now = {"bronze": tables.bronze, "quarantine": tables.quarantine}
     found = (_table_change(kind, remembered.get(kind), table) for kind, table in now.items())
     return [f"{change} Everything is counted again." for change in found if change]

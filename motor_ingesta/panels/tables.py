@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 
-from ..operations.audit import AuditReport, plain_path
+from ..operations.audit import AuditReport
 from ..catalog.models import Dataset
 from ..pipeline.runner import MotorIngesta
 from ..errors import MotorIngestaError
-from ..storage.lake import exists, read_bytes
+from ..storage.lake import exists, read_bytes, plain_path
 from ..operations.preview import line_in_file, record_at
 from .widgets import Code, Lane, Shown, bars, button, field, row
 from ..operations.replay import Replay

@@ -330,7 +330,7 @@ def _union_type(kind: AvroType) -> pa.DataType:
         return number
     return pa.struct([(n, arrow_type(b)) for n, b in zip(kind.members, branches, strict=True)])
 
-# %% ../../nbs/schemas/avro.ipynb #34823535
+# %% ../../nbs/schemas/avro.ipynb #763199a1
 def avro_columns(
     schema: AvroType,  # from `parse_avro_schema`
 ) -> pa.Schema:
@@ -368,9 +368,9 @@ def check_record(schema: AvroType) -> None:
         )
     for record in _records(schema):
         _check_names(record)
-        if not record.fields and record is not schema:
+        if not record.fields:
             raise AvroSchemaError(
-                f"the record {record.name} has no fields, and a column cannot be empty",
+                f"the record {record.name} has no fields, and a table needs a column",
                 fix="remove the field from the schema, or give its record a field",
             )
 
@@ -595,7 +595,7 @@ def _union_from_json(kind: AvroType, value: Any) -> Any:
         return {kind.members[place]: found} if is_struct else found
     raise TypeError("union")
 
-# %% ../../nbs/schemas/avro.ipynb #3ffa623a
+# %% ../../nbs/schemas/avro.ipynb #57eaa62e
 def resolve(
     rows: pa.Table,  # decoded with the writer's schema
     writer: AvroType,  # a record
@@ -617,7 +617,7 @@ def resolve(
         if value is not None and inner.name in columns and inner.name not in names:
             arrays.append(pa.repeat(value, rows.num_rows))
             names.append(inner.name)
-    return pa.table(arrays, names=names) if arrays else rows
+    return pa.table(arrays, names=names)
 
 
 def _reader_fields(writer: AvroType, reader: AvroType) -> dict[str, AvroField]:
@@ -647,7 +647,7 @@ def _default_or_none(of: AvroField) -> pa.Scalar | None:
         return None
 
 
-def _resolve_chunks(column: pa.ChunkedArray, writer: AvroType, reader: AvroType):
+def _resolve_chunks(column: pa.ChunkedArray, writer: AvroType, reader: AvroType) -> pa.ChunkedArray:
     if writer == reader:
         return column
     chunks = [_resolve_array(chunk, writer, reader) for chunk in column.chunks]
@@ -745,7 +745,7 @@ _RESOLVERS: dict[tuple[str, str], _Resolver] = {
     ("bytes", "string"): _bytes_to_text,
 }
 
-# %% ../../nbs/schemas/avro.ipynb #878f6d3d
+# %% ../../nbs/schemas/avro.ipynb #bdf1c2fe
 _PROMOTIONS = {
     "int": ("long", "float", "double"),
     "long": ("float", "double"),
@@ -807,7 +807,12 @@ def _exact_number(values: pa.Array, kind: pa.DataType) -> pa.Array:
         return values
 
 
-def _to_plain(values: pa.Array, parts: list, partners: list, reader: AvroType) -> pa.Array:
+def _to_plain(
+    values: pa.Array,
+    parts: list[tuple[AvroType, pa.Array]],
+    partners: list[int | None],
+    reader: AvroType,
+) -> pa.Array:
     "One column from the members of a union, if all of them have a partner; else the union."
     if None in partners:
         return values

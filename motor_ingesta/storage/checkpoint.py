@@ -150,7 +150,7 @@ def _version_of(content: dict[str, Any]) -> int:
     version = content.get("version", 1)
     return version if isinstance(version, int) else 1
 
-# %% ../../nbs/storage/checkpoint.ipynb #bd40d9ac
+# %% ../../nbs/storage/checkpoint.ipynb #ea5a22f0
 class Checkpoint:
     "The batch log of one dataset."
 
@@ -270,28 +270,39 @@ class Checkpoint:
 
     # Kafka positions
 
+    @property
+    def has_positions(self) -> bool:
+        "Whether the topics were ever looked at."
+        return self.store.read("positions") is not None or self.committed() >= 0
+
     def positions(self) -> Positions:
         "Topic → partition → the offset to read next. What one batch did not see keeps its position."
-        first = (self.store.read("positions") or {}).get("positions", {})
-        return _merged(first, self._last_commit().get("positions", {}))
+        noted = (self.store.read("positions") or {}).get("positions", {})
+        return _furthest(noted, self._last_commit().get("positions", {}))
 
     def starts(self) -> Positions:
         "Topic → partition → the first offset that was ever to be read."
-        first = (self.store.read("positions") or {}).get("positions", {})
-        return _merged(first, self._last_commit().get("starts", {}))
+        noted = (self.store.read("positions") or {}).get("starts", {})
+        return _merged(noted, self._last_commit().get("starts", {}))
 
     def topic_ids(self) -> dict[str, str]:
         "Topic → the id that Kafka gave it, when it was first read."
-        first = (self.store.read("positions") or {}).get("topic_ids", {})
-        return first | self._last_commit().get("topic_ids", {})
+        noted = (self.store.read("positions") or {}).get("topic_ids", {})
+        return noted | self._last_commit().get("topic_ids", {})
 
-    def note_starts(self, positions: Positions, topic_ids: dict[str, str]) -> None:
-        "Record where reading begins, before the first batch of these partitions."
+    def note_positions(
+        self, positions: Positions, starts: Positions, topic_ids: dict[str, str]
+    ) -> None:
+        "Record what a look at the topics found, also when there is nothing to read."
         self.identity  # noqa: B018  positions need an owner
         known = self.store.read("positions") or {}
-        starts = _merged(positions, known.get("positions", {}))
-        ids = topic_ids | known.get("topic_ids", {})
-        self.store.write("positions", {"positions": starts, "topic_ids": ids})
+        content = {
+            "positions": positions,
+            "starts": _merged(starts, known.get("starts", {})),
+            "topic_ids": topic_ids,
+        }
+        if any(known.get(name) != value for name, value in content.items()):
+            self.store.write("positions", content)
 
     # Files
 
@@ -406,6 +417,15 @@ class Checkpoint:
 
 def _numbered(kind: str, number: int) -> str:
     return f"{kind}/{number:09}"
+
+
+def _furthest(first: Positions, second: Positions) -> Positions:
+    "Positions of both; where both know a partition, the later one."
+    found = _merged(first, second)
+    for topic, partitions in first.items():
+        for partition, offset in partitions.items():
+            found[topic][partition] = max(offset, found[topic][partition])
+    return found
 
 
 def _merged(first: Positions, second: Positions) -> Positions:

@@ -92,7 +92,7 @@ def commit_batch(
     writer = writer.option("txnAppId", app_id).option("txnVersion", batch_id)
     writer.option("userMetadata", json.dumps(said)).save(uri)
 
-# %% ../../nbs/tables/spark_delta.ipynb #21bc696b
+# %% ../../nbs/tables/spark_delta.ipynb #ac77e6b7
 _TRANSACTIONS = "txn STRUCT<appId: STRING, version: BIGINT>"
 
 
@@ -105,7 +105,7 @@ def committed_batch(
     from pyspark.sql import functions as F
 
     rows = _log_actions(spark, uri).where(F.col("txn.appId") == app_id)
-    version = rows.agg(F.max("txn.version")).first()[0]
+    version = rows.agg(F.max("txn.version")).collect()[0][0]
     return -1 if version is None else version
 
 
@@ -122,7 +122,7 @@ def _without_glob(uri: str) -> str:
     "A path for Spark's readers, which take it for a glob."
     return "".join(f"\\{letter}" if letter in "\\[]{}*?" else letter for letter in uri)
 
-# %% ../../nbs/tables/spark_delta.ipynb #6b052376
+# %% ../../nbs/tables/spark_delta.ipynb #66f49319
 def grow(
     spark: SparkSession,
     uri: str,  # of a table
@@ -167,7 +167,7 @@ def _change_types(
 
 
 def _has_type_widening(spark: SparkSession, uri: str) -> bool:
-    found = spark.sql(f"DESCRIBE DETAIL {_sql_table(uri)}").select("properties").first()[0]
+    found = spark.sql(f"DESCRIBE DETAIL {_sql_table(uri)}").select("properties").collect()[0][0]
     return found.get("delta.enableTypeWidening") == "true"
 
 # %% ../../nbs/tables/spark_delta.ipynb #a0ae7e73
@@ -198,10 +198,10 @@ def _clause(path: tuple[str, ...], column: pa.Field) -> str:
     said = f" COMMENT {quote_text(comment)}" if comment else ""
     return f"{'.'.join(map(quote_name, path))} {type_name(column.type)}{said}"
 
-# %% ../../nbs/tables/spark_delta.ipynb #5fcff36c
+# %% ../../nbs/tables/spark_delta.ipynb #19ac1dd7
 def _rewrite(spark: SparkSession, uri: str, schema: pa.Schema) -> None:
     "The same rows with other types, in one commit."
-    partition_by = spark.sql(f"DESCRIBE DETAIL {_sql_table(uri)}").first().partitionColumns
+    partition_by = spark.sql(f"DESCRIBE DETAIL {_sql_table(uri)}").collect()[0].partitionColumns
     read_version = _newest_version(spark, uri)
     rows = spark.read.format("delta").option("versionAsOf", read_version).load(uri)
     said = json.dumps({"operation": "widen", "columns": schema.names, "id": uuid.uuid4().hex})
@@ -214,14 +214,14 @@ def _rewrite(spark: SparkSession, uri: str, schema: pa.Schema) -> None:
 
 
 def _newest_version(spark: SparkSession, uri: str) -> int:
-    return spark.sql(f"DESCRIBE HISTORY {_sql_table(uri)} LIMIT 1").first().version
+    return spark.sql(f"DESCRIBE HISTORY {_sql_table(uri)} LIMIT 1").collect()[0].version
 
 
 def _version_of(spark: SparkSession, uri: str, metadata: str) -> int:
     from pyspark.sql import functions as F
 
     history = spark.sql(f"DESCRIBE HISTORY {_sql_table(uri)} LIMIT 100")
-    return history.where(F.col("userMetadata") == metadata).first().version
+    return history.where(F.col("userMetadata") == metadata).collect()[0].version
 
 
 def _undo(spark: SparkSession, uri: str, version: int) -> None:
@@ -240,7 +240,7 @@ def _with_schema(rows: DataFrame, schema: pa.Schema) -> DataFrame:
         columns.append(values.alias(field.name, metadata=field.metadata))
     return rows.select(*columns)
 
-# %% ../../nbs/tables/spark_delta.ipynb #ac0a9411
+# %% ../../nbs/tables/spark_delta.ipynb #b8c46f82
 def delete_rows_of_files(
     spark: SparkSession,
     uri: str,  # of a table
@@ -262,4 +262,4 @@ def delete_rows_of_offsets(
 def _delete(spark: SparkSession, uri: str, condition: str) -> int:
     if not condition:
         return 0
-    return spark.sql(f"DELETE FROM {_sql_table(uri)} WHERE {condition}").first()[0]
+    return spark.sql(f"DELETE FROM {_sql_table(uri)} WHERE {condition}").collect()[0][0]

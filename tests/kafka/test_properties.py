@@ -29,10 +29,10 @@ from pyarrow import parquet
 from motor_ingesta.catalog.models import KafkaConnection, RegistryConnection, parse_catalog
 from motor_ingesta.local.services import Services, free_port
 from motor_ingesta.local.session import session
-from motor_ingesta.operations.audit import plain_path
 from motor_ingesta.pipeline.runner import MotorIngesta
 from motor_ingesta.simulator.events import make_topics
 from motor_ingesta.sources.registry import Registry
+from motor_ingesta.storage.lake import plain_path
 from tools.faults.figures import record
 
 MODES = ("rescue", "evolve", "fail", "ignore")

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
@@ -283,6 +283,9 @@ class TestTables:
         del content["tables"]
         state.write_text(json.dumps(content))
         assert home.audit().checked == 1
+        state.write_text(json.dumps(content))
+        shutil.rmtree(home.quarantine)
+        assert home.audit().checked == 2
 
     def test_moved_home_audits_to_zero(self, home: Home, tmp_path: Path):
         home.ingest("a 1%.json", b"oops\n" + TWO_ROWS)
@@ -636,6 +639,7 @@ JSON_VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(JSON_VALUES), st.integers(1, 20), st.booleans())
 def test_elements_are_counted_as_json_reads_them(values: list, size: int, is_ascii: bool):
     document = json.dumps(values, ensure_ascii=is_ascii).encode("utf-8", "surrogatepass")

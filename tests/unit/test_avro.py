@@ -9,6 +9,7 @@ import json
 import lzma
 import struct
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from decimal import Decimal
 
@@ -423,6 +424,35 @@ def test_a_slice_of_an_array_is_read_as_a_slice():
     for each in (values, values.cast(pa.large_binary())):
         parsed = read_messages(each, columns, {1: json.dumps(schema)})
         assert parsed.rows["id"].to_pylist() == [3, 4, 5, 6]
+
+
+def test_a_writer_without_fields_is_no_table():
+    parsed = read([b"\0\0\0\0\1"] * 3, record(), columns=pa.schema([("id", pa.int32())]))
+    assert parsed.rows.num_rows == 0
+    assert parsed.rejected["reason"].to_pylist() == ["undecodable_avro"] * 3
+    assert "has no fields" in parsed.rejected["detail"][0].as_py()
+
+
+def test_numbers_that_are_not_finite_are_kept():
+    schema = record(("d", "double"), ("f", "float"))
+    parsed = read([message({"d": float("inf"), "f": float("-inf")}, schema)], schema)
+    assert parsed.rows.to_pylist()[0] == {"d": float("inf"), "f": float("-inf"), RESCUED: None}
+
+
+def test_threads_get_the_same_rows():
+    schema = record(*LOGICAL[:5])
+    values = [encoded(A_ROW | {"id": str(i)}, without_logical(schema)) for i in range(3_000)]
+    values = pa.array([b"\0\0\0\0\1" + value for value in values])
+    columns = ReadSchema(avro_columns(parsed_schema(schema)))
+    writers = {1: json.dumps(schema)}
+
+    def rows(_):
+        return read_messages(values, columns, writers).rows
+
+    with ThreadPoolExecutor(4) as pool:
+        first, *others = pool.map(rows, range(8))
+    assert first.num_rows == 3_000
+    assert all(other.equals(first) for other in others)
 
 
 def test_no_messages_give_no_rows():

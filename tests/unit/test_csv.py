@@ -39,7 +39,9 @@ def read_all(data, columns=COLUMNS, rejects_misfits=False, **options):
     schema = ReadSchema(pa.schema(columns), rejects_misfits)
     parsed = FORMAT.parse_options({"header": "true", **options})
     file = BytesFile(data if isinstance(data, bytes) else data.encode())
-    found = [FORMAT.read(block, schema, parsed) for block in FORMAT.blocks(file, schema.columns, parsed)]
+    found = [
+        FORMAT.read(block, schema, parsed) for block in FORMAT.blocks(file, schema.columns, parsed)
+    ]
     rows = [tuple(row.values()) for part in found for row in part.rows.to_pylist()]
     return rows, [row for part in found for row in part.rejected.to_pylist()]
 
@@ -64,13 +66,36 @@ def by_record(records, names, options):
 def check_same(records, names, options):
     found = _read_texts(records, names, options)
     columns = [column.to_pylist() for column in found.columns]
-    said = {int(record): [column[row] for column in columns] for row, record in enumerate(found.records)}
+    said = {
+        int(record): [column[row] for column in columns] for row, record in enumerate(found.records)
+    }
     for record, (reason, detail) in found.rejected.items():
         said[record] = reason if reason == "invalid_encoding" else detail
     assert said == by_record(records, names, options)
 
 
-PIECES = ['"', '""', ",", ",", "\n", "\r\n", "\\", '\\"', "a", "b c", " ", "NA", ";", "||", "#", "ñ", "\ufeff", '"a,b"', "7", "\t"]
+PIECES = [
+    '"',
+    '""',
+    ",",
+    ",",
+    "\n",
+    "\r\n",
+    "\\",
+    '\\"',
+    "a",
+    "b c",
+    " ",
+    "NA",
+    ";",
+    "||",
+    "#",
+    "ñ",
+    "\ufeff",
+    '"a,b"',
+    "7",
+    "\t",
+]
 documents = st.lists(st.sampled_from(PIECES), max_size=30).map("".join)
 settings_of_files = st.sampled_from(
     [
@@ -103,7 +128,12 @@ def test_a_block_is_its_records(document, options, width):
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(st.lists(st.text(st.sampled_from('ab",;\n\r\\ ñ'), max_size=6), min_size=2, max_size=2), max_size=6))
+@given(
+    st.lists(
+        st.lists(st.text(st.sampled_from('ab",;\n\r\\ ñ'), max_size=6), min_size=2, max_size=2),
+        max_size=6,
+    )
+)
 def test_what_python_writes(table):
     out = io.StringIO()
     csv.writer(out, quoting=csv.QUOTE_ALL).writerows([["id", "other"], *table])
@@ -143,7 +173,11 @@ def test_records_do_not_depend_on_blocks(document, size):
         ("id\na\n", [("a", None, None)], []),
         ("id,n\na,1,2\nb,1\n", [("b", 1, None)], ["malformed_csv"]),
         ("id,n\na\nb,1\n", [("b", 1, None)], ["malformed_csv"]),
-        ('id,n\n"a, ""b""",1\n"c,1\nd,2\n', [('a, "b"', 1, None), ("d", 2, None)], ["malformed_csv"]),
+        (
+            'id,n\n"a, ""b""",1\n"c,1\nd,2\n',
+            [('a, "b"', 1, None), ("d", 2, None)],
+            ["malformed_csv"],
+        ),
         ('id,n\n"abc"def,1\n', [], ["malformed_csv"]),
         ("id,n\na,many\n", [("a", None, '{"n":"many"}')], []),
         ("id,n\n", [], []),
@@ -214,6 +248,13 @@ def test_many_commas_are_not_quadratic():
 
 def test_options_that_are_refused_are_all_named():
     with pytest.raises(OptionError) as told:
-        FORMAT.parse_options({"header": "maybe", "quote": "''", "na_values": "-", "unescapedQuoteHandling": "SKIP_VALUE"})
+        FORMAT.parse_options(
+            {
+                "header": "maybe",
+                "quote": "''",
+                "na_values": "-",
+                "unescapedQuoteHandling": "SKIP_VALUE",
+            }
+        )
     for name in ("header", "quote", "na_values", "unescapedQuoteHandling"):
         assert name in str(told.value)

@@ -160,7 +160,9 @@ def test_doubles_as_decimals_are_their_shortest_text(numbers):
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.floats(width=64)))
 def test_texts_of_doubles_are_javas(numbers):
-    for number, text in zip(numbers, cast_texts(pa.array(numbers, pa.float64())).to_pylist(), strict=True):
+    for number, text in zip(
+        numbers, cast_texts(pa.array(numbers, pa.float64())).to_pylist(), strict=True
+    ):
         assert text == java_text(number)
 
 
@@ -196,7 +198,7 @@ nested_values = st.none() | st.fixed_dictionaries(
         "whole": st.none() | st.integers(-(2**63), 2**63 - 1),
         "price": st.none() | st.decimals(-(10**20), 10**20, places=10),
         "flags": st.none() | st.lists(st.none() | st.booleans()),
-        "by_name": st.none() | st.dictionaries(st.text("añ\"\\\n\x01"), st.none() | st.just([1])),
+        "by_name": st.none() | st.dictionaries(st.text('añ"\\\n\x01'), st.none() | st.just([1])),
         "data": st.none() | st.binary(),
     }
 )
@@ -214,7 +216,10 @@ def as_json(value):
 @settings(max_examples=200, deadline=None)
 @given(st.lists(nested_values), st.integers(0, 3))
 def test_json_is_read_back_as_it_was(values, start):
-    rows = [value and {**value, "by_name": value["by_name"] and list(value["by_name"].items())} for value in values]
+    rows = [
+        value and {**value, "by_name": value["by_name"] and list(value["by_name"].items())}
+        for value in values
+    ]
     written = json_bytes(pa.array(rows, NESTED).slice(start)).to_pylist()
     for value, text in zip(values[start:], written, strict=True):
         if value is None:
@@ -230,8 +235,14 @@ def test_json_of_moments_and_odd_numbers():
     moment = dt.datetime(2024, 1, 31, 10, 30, 0, 500000)
     assert json_bytes(pa.array([moment], MOMENT)).to_pylist() == [b'"2024-01-31T10:30:00.5Z"']
     assert json_bytes(pa.array([moment], NTZ)).to_pylist() == [b'"2024-01-31T10:30:00.5"']
-    assert json_bytes(pa.array([1], pa.timestamp("ns"))).to_pylist() == [b'"1970-01-01T00:00:00.000000001"']
-    assert json_bytes(pa.array([float("nan"), 1e20, 5.0])).to_pylist() == [b'"NaN"', b"1.0E20", b"5.0"]
+    assert json_bytes(pa.array([1], pa.timestamp("ns"))).to_pylist() == [
+        b'"1970-01-01T00:00:00.000000001"'
+    ]
+    assert json_bytes(pa.array([float("nan"), 1e20, 5.0])).to_pylist() == [
+        b'"NaN"',
+        b"1.0E20",
+        b"5.0",
+    ]
 
 
 def test_unknown_columns_and_nested_fields_are_rescued_and_the_rest_is_kept():
@@ -260,7 +271,10 @@ def test_records_are_numbered_through_chunks():
     parsed = fit_table(pa.table({"n": chunks}), schema)
     assert parsed.records.to_pylist() == [0, 2, 4]
     assert parsed.rejected["record"].to_pylist() == [1, 3]
-    assert parsed.rejected["detail"].to_pylist() == ["n is not TINYINT: 300", "n is not TINYINT: 400"]
+    assert parsed.rejected["detail"].to_pylist() == [
+        "n is not TINYINT: 300",
+        "n is not TINYINT: 400",
+    ]
     assert parsed.rejected["raw"].to_pylist() == [b'{"n":300}', b'{"n":400}']
 
 

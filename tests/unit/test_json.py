@@ -80,7 +80,9 @@ def by_vectors(records, schema, options):
     parsed = read_records(pa.array(records, pa.binary()), schema, options)
     parsed.rows.validate(full=True)
     places = range(len(records)) if parsed.records is None else parsed.records.to_pylist()
-    found = {place: comparable(row) for place, row in zip(places, parsed.rows.to_pylist(), strict=True)}
+    found = {
+        place: comparable(row) for place, row in zip(places, parsed.rows.to_pylist(), strict=True)
+    }
     for row in parsed.rejected.to_pylist():
         assert row["record"] not in found
         assert row["raw"] == records[row["record"]].removesuffix(b"\n").removesuffix(b"\r")
@@ -107,46 +109,133 @@ NUMBERS = st.sampled_from(
 )
 STRINGS = st.sampled_from(
     [
-        '""', '"a"', '"Peñón"', '"a\\"b"', '"\\\\"', '"a\\\\\\""', '"\\u00f1"', '"\\ud83d\\ude00"', '"\\ud83d"', '"\\u0000"', '"\\x"',
-        '"{"', '"}"', '"[,]"', '"a:b"', '"2026-01-07"', '"2026-02-30"', '"2026-01-07T10:00:00Z"', '"2026-01-07 10:00:00"',
-        '"1.5"', '"1.505"', '"+1"', '".5"', '"5."', '"1e2"', '" 1"', '"1 "', '"1,234.5"', '"12"', '"true"', '"YWJj"', '"YWJ"', '"null"', '"NaN"', '"Infinity"',
-        '"\t"', '"\x7f"', '"\u2028"', '"-"', '"0x10"', '"1_0"', '"\u0661"', '"\\/"', '"\\n"',
+        '""',
+        '"a"',
+        '"Peñón"',
+        '"a\\"b"',
+        '"\\\\"',
+        '"a\\\\\\""',
+        '"\\u00f1"',
+        '"\\ud83d\\ude00"',
+        '"\\ud83d"',
+        '"\\u0000"',
+        '"\\x"',
+        '"{"',
+        '"}"',
+        '"[,]"',
+        '"a:b"',
+        '"2026-01-07"',
+        '"2026-02-30"',
+        '"2026-01-07T10:00:00Z"',
+        '"2026-01-07 10:00:00"',
+        '"1.5"',
+        '"1.505"',
+        '"+1"',
+        '".5"',
+        '"5."',
+        '"1e2"',
+        '" 1"',
+        '"1 "',
+        '"1,234.5"',
+        '"12"',
+        '"true"',
+        '"YWJj"',
+        '"YWJ"',
+        '"null"',
+        '"NaN"',
+        '"Infinity"',
+        '"\t"',
+        '"\x7f"',
+        '"\u2028"',
+        '"-"',
+        '"0x10"',
+        '"1_0"',
+        '"\u0661"',
+        '"\\/"',
+        '"\\n"',
     ]
 )
 WORDS = st.sampled_from(["null", "true", "false", "nul", "True", "undefined"])
-NAMES = st.sampled_from([*COLUMNS.names, "x", "y", "k", "v", "more", "", "a b", "é", "\\u0073", "\\ud83d", 'q\\"', "Id", "S"])
+NAMES = st.sampled_from(
+    [
+        *COLUMNS.names,
+        "x",
+        "y",
+        "k",
+        "v",
+        "more",
+        "",
+        "a b",
+        "é",
+        "\\u0073",
+        "\\ud83d",
+        'q\\"',
+        "Id",
+        "S",
+    ]
+)
 SPACE = st.sampled_from(["", "", "", " ", "\n", "\t ", "   "])
 
 
 def objects(values):
-    member = st.tuples(SPACE, NAMES, SPACE, values, SPACE).map(lambda p: f'{p[0]}"{p[1]}"{p[2]}:{p[3]}{p[4]}')
+    member = st.tuples(SPACE, NAMES, SPACE, values, SPACE).map(
+        lambda p: f'{p[0]}"{p[1]}"{p[2]}:{p[3]}{p[4]}'
+    )
     return st.lists(member, max_size=5).map(lambda members: "{" + ",".join(members) + "}")
 
 
 def arrays(values):
-    return st.tuples(st.lists(values, max_size=4), st.sampled_from([",", ", ", " ,"])).map(lambda p: "[" + p[1].join(p[0]) + "]")
+    return st.tuples(st.lists(values, max_size=4), st.sampled_from([",", ", ", " ,"])).map(
+        lambda p: "[" + p[1].join(p[0]) + "]"
+    )
 
 
-VALUES = st.recursive(NUMBERS | STRINGS | WORDS, lambda inner: objects(inner) | arrays(inner) | arrays(inner).map(lambda t: t.replace("]", ",]")), max_leaves=6)
+VALUES = st.recursive(
+    NUMBERS | STRINGS | WORDS,
+    lambda inner: (
+        objects(inner) | arrays(inner) | arrays(inner).map(lambda t: t.replace("]", ",]"))
+    ),
+    max_leaves=6,
+)
 
 FITTING = {
-    "s": STRINGS, "i": st.integers(-100, 100).map(str), "b": st.integers().map(str), "t": NUMBERS, "d": NUMBERS, "f": NUMBERS,
-    "n": NUMBERS | STRINGS, "w": NUMBERS | STRINGS, "o": WORDS, "day": STRINGS, "at": STRINGS, "raw": STRINGS,
-    "list": arrays(NUMBERS), "r": objects(NUMBERS | STRINGS), "m": objects(NUMBERS | WORDS), "deep": arrays(objects(STRINGS | arrays(NUMBERS))),
+    "s": STRINGS,
+    "i": st.integers(-100, 100).map(str),
+    "b": st.integers().map(str),
+    "t": NUMBERS,
+    "d": NUMBERS,
+    "f": NUMBERS,
+    "n": NUMBERS | STRINGS,
+    "w": NUMBERS | STRINGS,
+    "o": WORDS,
+    "day": STRINGS,
+    "at": STRINGS,
+    "raw": STRINGS,
+    "list": arrays(NUMBERS),
+    "r": objects(NUMBERS | STRINGS),
+    "m": objects(NUMBERS | WORDS),
+    "deep": arrays(objects(STRINGS | arrays(NUMBERS))),
 }
 
 
 @st.composite
 def records_of(draw):
     names = draw(st.lists(st.sampled_from(COLUMNS.names), unique=True, max_size=6))
-    members = [f'"{name}":{draw(SPACE)}{draw(FITTING[name] | VALUES if draw(st.booleans()) else FITTING[name])}' for name in names]
+    members = [
+        f'"{name}":{draw(SPACE)}{draw(FITTING[name] | VALUES if draw(st.booleans()) else FITTING[name])}'
+        for name in names
+    ]
     if draw(st.integers(0, 3)) == 0:
         members.append(f'"{draw(NAMES)}" : {draw(VALUES)}')
     text = draw(SPACE) + "{" + f"{draw(SPACE)},{draw(SPACE)}".join(members) + "}" + draw(SPACE)
     raw = text.encode("utf-8", "surrogatepass")
     if draw(st.integers(0, 9)) == 0:
         at = draw(st.integers(0, len(raw)))
-        raw = raw[:at] + draw(st.sampled_from([b"", b"\xff", b'"', b"}", b"{", b",", b"null", b"\x00", b"//"])) + raw[at + draw(st.integers(0, 2)) :]
+        raw = (
+            raw[:at]
+            + draw(st.sampled_from([b"", b"\xff", b'"', b"}", b"{", b",", b"null", b"\x00", b"//"]))
+            + raw[at + draw(st.integers(0, 2)) :]
+        )
     return raw + draw(st.sampled_from([b"\n", b"\r\n", b""]))
 
 
@@ -169,8 +258,17 @@ def test_one_column_agrees_with_the_reference(data):
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(records_of(), min_size=1, max_size=6), st.sampled_from(["es-ES", "en-US"]))
 def test_lenient_options_agree_with_the_reference(records, locale):
-    names = ["allowNonNumericNumbers", "allowNumericLeadingZeros", "allowUnquotedControlChars", "allowBackslashEscapingAnyCharacter"]
-    assert_same(records, ReadSchema(COLUMNS), {**dict.fromkeys(names, "true"), "locale": locale, "maxNumLen": "20"})
+    names = [
+        "allowNonNumericNumbers",
+        "allowNumericLeadingZeros",
+        "allowUnquotedControlChars",
+        "allowBackslashEscapingAnyCharacter",
+    ]
+    assert_same(
+        records,
+        ReadSchema(COLUMNS),
+        {**dict.fromkeys(names, "true"), "locale": locale, "maxNumLen": "20"},
+    )
 
 
 LINE = '{"id": "a", "n": 1, "f": 1.5}\n'
@@ -182,7 +280,11 @@ FILES = {
     "no line end at the end": (LINE + '{"id": "b"}', 2, []),
     "windows": (LINE.replace("\n", "\r\n") * 2, 2, []),
     "byte order mark": (b"\xef\xbb\xbf" + LINE.encode() * 2, 2, []),
-    "byte order mark on the second line": (LINE.encode() + b"\xef\xbb\xbf" + LINE.encode(), 1, ["malformed_json"]),
+    "byte order mark on the second line": (
+        LINE.encode() + b"\xef\xbb\xbf" + LINE.encode(),
+        1,
+        ["malformed_json"],
+    ),
     "latin": ('{"id": "ñ"}\n'.encode("latin-1") + LINE.encode(), 1, ["invalid_encoding"]),
     "nul": (b"\x00\x00\n" + LINE.encode(), 1, ["malformed_json"]),
     "blank lines": ("\n   \n" + LINE + "\n\r\n\n", 1, []),
@@ -194,14 +296,26 @@ FILES = {
     "twice": ('{"id": "a", "id": "b"}\n', 0, ["duplicate_key"]),
     "twice, escaped": ('{"id": "a", "\\u0069d": "b"}\n', 0, ["duplicate_key"]),
     "not a number": ('{"f": NaN}\n{"f": Infinity}\n{"f": -1e400}\n', 1, ["malformed_json"] * 2),
-    "not a number, unknown": ('{"g": NaN}\n{"g": [1, {"h": -Infinity}]}\n', 0, ["malformed_json"] * 2),
+    "not a number, unknown": (
+        '{"g": NaN}\n{"g": [1, {"h": -Infinity}]}\n',
+        0,
+        ["malformed_json"] * 2,
+    ),
     "trailing comma": ('{"id": "a",}\n{"g": [1,]}\n', 0, ["malformed_json"] * 2),
     "control character in a string": ('{"id": "a\tb"}\n{"x": "\x01"}\n', 0, ["malformed_json"] * 2),
     "escapes": ('{"id": "\\ud83d\\ude00 \\u0000 \\" \\\\"}\n{"id": "\\ud83d"}\n', 2, []),
     "bad escape": ('{"id": "\\x"}\n', 0, ["malformed_json"]),
     "deep": (DEEP, 1, []),
-    "too deep": (DEEP.replace("[" * 900, "[" * 1500).replace("]" * 900, "]" * 1500) + LINE, 1, ["malformed_json"]),
-    "far too deep": ('{"x": ' + "[" * 100_000 + "]" * 100_000 + "}\n" + LINE, 1, ["malformed_json"]),
+    "too deep": (
+        DEEP.replace("[" * 900, "[" * 1500).replace("]" * 900, "]" * 1500) + LINE,
+        1,
+        ["malformed_json"],
+    ),
+    "far too deep": (
+        '{"x": ' + "[" * 100_000 + "]" * 100_000 + "}\n" + LINE,
+        1,
+        ["malformed_json"],
+    ),
     "ten megabytes": (json.dumps({"id": "x" * 10_000_000}) + "\n" + LINE, 2, []),
 }
 
@@ -216,21 +330,38 @@ def test_files(name):
 
 
 def test_rescued_texts_are_as_written():
-    found, _ = read_lines(b'{"id": 1.50, "n": 5.0, "new": 123456789012345678901234567890.10, "f":1}\n')
-    assert found == [{"id": "1.50", "n": None, "f": 1.0, RESCUED: '{"n": 5.0,"new": 123456789012345678901234567890.10}'}]
+    found, _ = read_lines(
+        b'{"id": 1.50, "n": 5.0, "new": 123456789012345678901234567890.10, "f":1}\n'
+    )
+    assert found == [
+        {
+            "id": "1.50",
+            "n": None,
+            "f": 1.0,
+            RESCUED: '{"n": 5.0,"new": 123456789012345678901234567890.10}',
+        }
+    ]
 
 
 def test_misfits_are_rejected_where_wanted():
     schema = ReadSchema(SIMPLE.columns, rejects_misfits=True)
     found, rejected = read_lines(b'{"f": "y", "n": "x", "new": 1}\n{"new": 1}\n', schema)
     assert [row[RESCUED] for row in found] == ['{"new": 1}']
-    assert [(r["reason"], r["detail"]) for r in rejected] == [("schema_mismatch", "n is not BIGINT: x; f is not DOUBLE: y")]
+    assert [(r["reason"], r["detail"]) for r in rejected] == [
+        ("schema_mismatch", "n is not BIGINT: x; f is not DOUBLE: y")
+    ]
     assert rejected[0]["raw"] == b'{"f": "y", "n": "x", "new": 1}'
 
 
 def test_an_empty_value_of_a_topic_is_malformed():
-    parsed = read_records(pa.array([b"", b" ", None, b'{\n "id": "a"\n}'], pa.binary()), SIMPLE, json_options({}))
-    assert parsed.rejected["reason"].to_pylist() == ["malformed_json", "malformed_json", "null_value"]
+    parsed = read_records(
+        pa.array([b"", b" ", None, b'{\n "id": "a"\n}'], pa.binary()), SIMPLE, json_options({})
+    )
+    assert parsed.rejected["reason"].to_pylist() == [
+        "malformed_json",
+        "malformed_json",
+        "null_value",
+    ]
     assert parsed.records.to_pylist() == [3]
 
 
@@ -263,7 +394,10 @@ def test_an_option_works(option):
 
 
 def test_non_numeric_numbers_of_doubles():
-    found, _ = read_lines(b'{"f": NaN}\n{"f": -Infinity}\n{"f": +INF}\n{"n": NaN}\n', options={"allowNonNumericNumbers": "true"})
+    found, _ = read_lines(
+        b'{"f": NaN}\n{"f": -Infinity}\n{"f": +INF}\n{"n": NaN}\n',
+        options={"allowNonNumericNumbers": "true"},
+    )
     assert [repr(row["f"]) for row in found] == ["nan", "-inf", "inf", "None"]
     assert found[3][RESCUED] == '{"n": NaN}'
 
@@ -277,15 +411,36 @@ def test_limits(option):
 
 def test_line_separator_and_date_options():
     schema = ReadSchema(parse_ddl("d DATE, t TIMESTAMP, n DECIMAL(10, 2)"))
-    options = {"lineSep": ";;", "dateFormat": "dd/MM/yyyy", "timestampFormat": "dd.MM.yyyy HH:mm", "timeZone": "Europe/Madrid", "locale": "es-ES"}
-    found, rejected = read_lines(b'{"d": "07/01/2026", "t": "07.07.2026 12:00", "n": "1.234,5"};;{"n": 1.5};;{x;;', schema, options)
+    options = {
+        "lineSep": ";;",
+        "dateFormat": "dd/MM/yyyy",
+        "timestampFormat": "dd.MM.yyyy HH:mm",
+        "timeZone": "Europe/Madrid",
+        "locale": "es-ES",
+    }
+    found, rejected = read_lines(
+        b'{"d": "07/01/2026", "t": "07.07.2026 12:00", "n": "1.234,5"};;{"n": 1.5};;{x;;',
+        schema,
+        options,
+    )
     assert str(found[0]["d"]) == "2026-01-07"
     assert found[0]["t"].isoformat() == "2026-07-07T10:00:00+00:00"
     assert [row["n"] for row in found] == [Decimal("1234.50"), Decimal("1.50")]
     assert rejected[0]["raw"] == b"{x"
 
 
-@pytest.mark.parametrize("options", [{"allowComments": "yes"}, {"multiLine": "true"}, {"encoding": "klingon"}, {"lineSep": ""}, {"maxNumLen": "0"}, {"enableDateTimeParsingFallback": "true"}, {"timeZone": "timeZone"}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"allowComments": "yes"},
+        {"multiLine": "true"},
+        {"encoding": "klingon"},
+        {"lineSep": ""},
+        {"maxNumLen": "0"},
+        {"enableDateTimeParsingFallback": "true"},
+        {"timeZone": "timeZone"},
+    ],
+)
 def test_options_that_are_refused(options):
     with pytest.raises(JsonOptionError, match=next(iter(options))):
         FORMAT.parse_options(options)
@@ -323,7 +478,11 @@ ARRAYS = {
     "leading comma": ('[,{"id": "a"}]', 1, ["malformed_json"]),
     "wrong bracket": ('[{"id": "a"}}', 0, ["malformed_json"]),
     "an element is broken": ('[{"id": "a"}, {"id": }]', 1, ["malformed_json"]),
-    "twice": ('[{"id": "a", "id": "b"}, {"id": "c", "new": [1, {"x": "]"}]}]', 1, ["duplicate_key"]),
+    "twice": (
+        '[{"id": "a", "id": "b"}, {"id": "c", "new": [1, {"x": "]"}]}]',
+        1,
+        ["duplicate_key"],
+    ),
     "a string": ('"abc"', 0, ["malformed_json"]),
     "blank": ("  \n", 0, ["malformed_json"]),
     "lone quote": ('[{"id": "a"}, "', 0, ["malformed_json"]),
@@ -378,7 +537,9 @@ def test_a_large_array_is_read_in_blocks():
     options = ARRAY_FORMAT.parse_options({})
     blocks = list(ARRAY_FORMAT.blocks(MemoryFile(data), SIMPLE.columns, options))
     assert len(blocks) > 1
-    assert sum(ARRAY_FORMAT.read(block, SIMPLE, options).rows.num_rows for block in blocks) == 20_000
+    assert (
+        sum(ARRAY_FORMAT.read(block, SIMPLE, options).rows.num_rows for block in blocks) == 20_000
+    )
 
 
 def test_a_line_that_is_too_long(monkeypatch):

@@ -92,7 +92,9 @@ def test_columns_that_differ_by_case_only():
 
 
 def test_int96_is_a_moment_and_a_wall_clock_is_not():
-    table = pa.table({"at": pa.array([MOMENT_2024, None], NTZ), "deep": [[{"at": MOMENT_2024}], None]})
+    table = pa.table(
+        {"at": pa.array([MOMENT_2024, None], NTZ), "deep": [[{"at": MOMENT_2024}], None]}
+    )
     assert FORMAT.file_schema(written(table), pa.schema([]), OPTIONS).field("at").type == NTZ
     old = written(table, use_deprecated_int96_timestamps=True)
     types = FORMAT.file_schema(old, pa.schema([]), OPTIONS)
