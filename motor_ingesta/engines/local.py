@@ -226,7 +226,7 @@ def _sql_query(conditions: Sequence[Condition], columns: Sequence[str]) -> str:
     where = " AND ".join(map(_sql_condition, conditions)) or "true"
     return f"SELECT {names} FROM rows WHERE {where}"
 
-# %% ../../nbs/engines/local.ipynb #35e0e13b
+# %% ../../nbs/engines/local.ipynb #6cfc65e8
 class LocalEngine:
     "Reads with threads of this process and writes with delta-rs."
 
@@ -267,7 +267,8 @@ class LocalEngine:
             SchemaUnsettledError: the schema must be settled first; nothing was committed.
         """
         has_bronze = batch.is_retry and self._has(batch.bronze, batch)
-        has_quarantine = batch.is_retry and self._has(batch.quarantine, batch)
+        is_whole = has_bronze and batch.is_quarantine_first
+        has_quarantine = is_whole or (batch.is_retry and self._has(batch.quarantine, batch))
         read = read_into_files(batch, self.workers, has_bronze, has_quarantine)
         try:
             batch.before_commit()

@@ -18,9 +18,9 @@ from ..errors import MotorIngestaError
 __all__ = ['RESCUED', 'REJECTED_SCHEMA', 'FORMATS_GROUP', 'UnreadableFileError', 'SourceFile', 'Block', 'Parsed', 'ReadSchema',
            'Format', 'UnknownFormatError', 'format_named', 'format_names', 'rejected_rows', 'empty_rows']
 
-# %% ../../nbs/formats/base.ipynb #b25f0787
+# %% ../../nbs/formats/base.ipynb #9fddb556
 class UnreadableFileError(MotorIngestaError):
-    "A file that cannot be read to its end; it goes to the quarantine as a whole, with this message."
+    "A file that cannot be read to its end; it goes to the quarantine whole, with this message."
 
 
 class SourceFile(Protocol):
@@ -48,7 +48,7 @@ class Block:
     )
     context: Any = None  # what else a format wants to know about the block
 
-# %% ../../nbs/formats/base.ipynb #a80a1fc3
+# %% ../../nbs/formats/base.ipynb #846a022e
 RESCUED = "_rescued_data"
 
 REJECTED_SCHEMA = pa.schema(
@@ -73,7 +73,7 @@ class Parsed:
     )
     rejected: pa.Table = field(default_factory=REJECTED_SCHEMA.empty_table)
 
-# %% ../../nbs/formats/base.ipynb #21271135
+# %% ../../nbs/formats/base.ipynb #bb2f5838
 @dataclass(frozen=True)
 class ReadSchema:
     "The columns to read, and what is done with values that do not fit."
@@ -88,29 +88,43 @@ class ReadSchema:
 class Format(Protocol):
     """A way to read records.
 
-    `options` is the object that `parse_options` made. Both reading methods are pure: the same bytes give the same rows,
-    in any process, so that a batch that is tried again gives the same rows.
+    `options` is the object that `parse_options` made. Both reading methods are pure: the same bytes
+    give the same rows, in any process, so that a batch that is tried again gives the same rows.
     """
 
     name: str  # as the catalog says it
     fixed_columns: (
         pa.Schema | None
     )  # the columns that every file of this format has; None if a schema says them
-    is_splittable: bool  # whether an uncompressed file can be read from any line on
 
     def parse_options(self, options: dict[str, str]) -> Any:
-        "The options of the catalog, checked; raises MotorIngestaError with one sentence for each mistake."
+        """The options of the catalog, checked.
+
+        Raises:
+            MotorIngestaError: some options are wrong; the message has a sentence for each.
+        """
+
+    def header_lines(self, options: Any) -> int | None:
+        "The lines that every range of an uncompressed file begins with; None: it is not divided."
 
     def file_schema(self, file: SourceFile, columns: pa.Schema, options: Any) -> pa.Schema | None:
-        "The columns that a file says it has; None if it says nothing. Raises UnreadableFileError."
+        """The columns that a file says it has; None if it says nothing.
+
+        Raises:
+            UnreadableFileError: the file cannot be read.
+        """
 
     def blocks(self, file: SourceFile, columns: pa.Schema, options: Any) -> Iterator[Block]:
-        "The records of a file, in blocks of bounded size. Raises UnreadableFileError, also after some blocks."
+        """The records of a file, in blocks of bounded size.
+
+        Raises:
+            UnreadableFileError: the file cannot be read to its end; also after some blocks.
+        """
 
     def read(self, block: Block, schema: ReadSchema, options: Any) -> Parsed:
         "The rows of a block."
 
-# %% ../../nbs/formats/base.ipynb #a691af4b
+# %% ../../nbs/formats/base.ipynb #a936a4ce
 class UnknownFormatError(MotorIngestaError):
     "No installed package has a format of this name."
 

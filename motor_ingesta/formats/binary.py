@@ -22,7 +22,7 @@ from .convert import OptionError
 # %% auto #0
 __all__ = ['CONTENT_LIMIT', 'FORMAT', 'BinaryFormat']
 
-# %% ../../nbs/formats/binary.ipynb #269187a6
+# %% ../../nbs/formats/binary.ipynb #84460949
 CONTENT_LIMIT = 2**30  # bytes
 
 
@@ -31,7 +31,6 @@ class BinaryFormat:
 
     name = "binary"
     fixed_columns: pa.Schema | None = pa.schema([("content", pa.binary())])
-    is_splittable = False
 
     def parse_options(self, options: dict[str, str]) -> None:
         """There are no options.
@@ -41,6 +40,9 @@ class BinaryFormat:
         """
         for name in options:
             raise OptionError(f"{name} is no option of binary files", fix="remove it")
+
+    def header_lines(self, options: None) -> None:
+        "Nothing: a file is one row."
 
     def file_schema(self, file: SourceFile, columns: pa.Schema, options: None) -> None:
         "Nothing: a file of bytes does not say its columns."

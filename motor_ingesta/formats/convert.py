@@ -520,7 +520,7 @@ _PARSERS: list[tuple[Callable[[pa.DataType], bool], Callable[..., Any]]] = [
     (pa.types.is_timestamp, _parse_timestamp),
 ]
 
-# %% ../../nbs/formats/convert.ipynb #1efbfad7
+# %% ../../nbs/formats/convert.ipynb #e8c3cbd9
 def from_text(
     texts: pa.Array | pa.ChunkedArray,  # string, or binary that is UTF-8
     kind: pa.DataType,
@@ -530,14 +530,13 @@ def from_text(
     texts = _one_array(texts)
     if texts.type == kind:
         return texts, pa.repeat(True, len(texts))
-    values = pa.nulls(len(texts), kind)
-    left = pc.is_valid(texts)
-    for convert in (*_conversions(kind, rules), partial(_by_reference, kind=kind, rules=rules)):
-        if not pc.any(left, min_count=0).as_py():
-            break
-        values = _filled(values, left, texts, convert)
-        left = pc.and_(pc.is_null(values), pc.is_valid(texts))
-    return values, pc.invert(left)
+    values = pa.nulls(0, kind)
+    by_reference: Conversion = partial(_by_reference, kind=kind, rules=rules)
+    for convert in [*_conversions(kind, rules), by_reference]:
+        values = _filled(values, texts, convert)
+        if values.null_count == texts.null_count:
+            return values, pa.repeat(True, len(texts))
+    return values, pc.or_(pc.is_valid(values), pc.is_null(texts))
 
 
 def _one_array(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
@@ -547,13 +546,18 @@ def _one_array(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 
 def _filled(
-    values: pa.Array, left: pa.Array, texts: pa.Array, convert: Callable[[pa.Array], pa.Array]
+    values: pa.Array,  # of the texts; none at first
+    texts: pa.Array,
+    convert: Callable[[pa.Array], pa.Array],
 ) -> pa.Array:
-    "The values, with those that are left converted."
-    if values.null_count == len(values) and texts.null_count == 0:
+    "The values, with those that are missing converted."
+    has_none = values.null_count == len(values)
+    if has_none and texts.null_count == 0:
         return convert(texts)
-    found = convert(texts.filter(left))
-    return pc.replace_with_mask(values, left, found)
+    if not len(values):
+        values = pa.nulls(len(texts), values.type)
+    left = pc.and_(pc.is_null(values), pc.is_valid(texts))
+    return pc.replace_with_mask(values, left, convert(texts.filter(left)))
 
 
 def _by_reference(texts: pa.Array, kind: pa.DataType, rules: TextRules) -> pa.Array:
@@ -638,7 +642,7 @@ def _booleans(texts: pa.Array) -> pa.Array:
     fits = pc.or_(is_true, pc.equal(lower, "false"))
     return pc.if_else(fits, is_true, pa.scalar(None, pa.bool_()))
 
-# %% ../../nbs/formats/convert.ipynb #29d581ed
+# %% ../../nbs/formats/convert.ipynb #2629ccbf
 def _decimal_conversions(kind: pa.Decimal128Type, rules: TextRules) -> list[Conversion]:
     digits = kind.precision - kind.scale
     whole = f"[0-9]{{1,{digits}}}" if digits else "0"
@@ -697,9 +701,63 @@ def _ungrouped(texts: pa.Array, grouping: str, locale: str) -> pa.Array:
     signs = grouping.encode()
     if not _has_byte(texts, bytes(set(signs))):
         return texts
+    if texts.null_count == 0 and not _has_byte(texts, bytes(set(signs[1:]))):
+        bare = _without_signs(texts, signs[0])
+        if bare is not None:
+            return bare
     bare = pc.replace_substring_regex(texts, f"[{re.escape(grouping)}]", "")
     is_grouped = pc.match_substring_regex(texts, f"^(?:{_grouped_regex(locale)})$")
     return pc.if_else(is_grouped, bare, texts)
+
+# %% ../../nbs/formats/convert.ipynb #6cf040c1
+def _without_signs(
+    texts: pa.Array,  # string, no nulls
+    sign: int,  # a byte
+) -> pa.Array | None:
+    "The texts without their grouping signs; None if some are not between groups of three digits."
+    buffer, bounds = values_of(texts)
+    values = np.frombuffer(buffer, np.uint8)
+    places = np.flatnonzero(values == sign)
+    owners = np.searchsorted(bounds, places, side="right") - 1
+    begins, ends = bounds[owners], bounds[owners + 1]
+    digits = values - np.uint8(48) < 10
+    if not _have_three_digits_after(values, digits, places, ends):
+        return None
+    is_first = np.append(True, owners[1:] != owners[:-1])
+    if not (is_first[1:] | (np.diff(places) == 4)).all():
+        return None
+    if not _have_digits_before(values, digits, places[is_first], begins[is_first]):
+        return None
+    kept = values[values != sign]
+    removed = np.searchsorted(places, bounds)
+    offsets = pa.py_buffer((bounds - removed).astype(np.int32))
+    return pa.StringArray.from_buffers(len(texts), offsets, pa.py_buffer(kept))
+
+
+def _have_three_digits_after(
+    values: np.ndarray, digits: np.ndarray, places: np.ndarray, ends: np.ndarray
+) -> bool:
+    "Whether each sign has three digits after it, and then no other digit."
+    if not (places + 3 < ends).all():
+        return False
+    if not (digits[places + 1] & digits[places + 2] & digits[places + 3]).all():
+        return False
+    following = np.minimum(places + 4, len(values) - 1)
+    return bool(((places + 4 == ends) | ~digits[following]).all())
+
+
+def _have_digits_before(
+    values: np.ndarray, digits: np.ndarray, places: np.ndarray, begins: np.ndarray
+) -> bool:
+    "Whether one to three digits are before each first sign, the first of them not a zero."
+    has_plus_or_minus = (values[begins] == ord("-")) | (values[begins] == ord("+"))
+    begins = begins + has_plus_or_minus
+    lengths = places - begins
+    if not ((lengths >= 1) & (lengths <= 3)).all():
+        return False
+    if not (digits[begins] & (values[begins] != ord("0"))).all():
+        return False
+    return bool((digits[places - 1] & digits[(begins + places) // 2]).all())
 
 # %% ../../nbs/formats/convert.ipynb #7667c9f6
 Layout = tuple[tuple[str, int, str], ...]  # (field, width, literal text or the characters allowed)
@@ -839,7 +897,7 @@ class _Moments:
     def _field(self, name: str, missing: int = 0) -> np.ndarray:
         return self.fields.get(name, np.full(len(self.fits), missing, np.int64))
 
-# %% ../../nbs/formats/convert.ipynb #0c4907fa
+# %% ../../nbs/formats/convert.ipynb #6e0e6a59
 _FIRST, _LAST = (dt.datetime(1, 1, 1), dt.datetime(9999, 12, 31, 23, 59, 59, 999999))
 _EPOCH = dt.datetime(1970, 1, 1)
 _RANGE = [(moment - _EPOCH) // dt.timedelta(microseconds=1) for moment in (_FIRST, _LAST)]
@@ -867,6 +925,10 @@ def _of_length(
     texts: pa.Array, length: int, choices: list[Layout], kind: pa.DataType, time_zone: str
 ) -> pa.Array:
     data = np.frombuffer(values_of(texts)[0], np.uint8).reshape(len(texts), length)
+    if pa.types.is_date(kind) and len(choices) == 1:
+        dates = _reordered_dates(data, choices[0], kind)
+        if dates is not None:
+            return dates
     characters = np.ascontiguousarray(data.T)
     values = pa.nulls(len(texts), kind)
     for layout in choices:
@@ -878,6 +940,33 @@ def _of_length(
         if values.null_count == 0:
             break
     return values
+
+
+_ISO_PLACES = {"year": (0, 4), "month": (5, 2), "day": (8, 2)}  # place, width
+
+
+def _reordered_dates(data: np.ndarray, layout: Layout, kind: pa.DataType) -> pa.Array | None:
+    "Dates in ISO 8601's order, cast by Arrow; None if one of them is not a date."
+    iso = np.full((len(data), 10), ord("-"), np.uint8)
+    fields = {field: width for field, width, _ in layout if field != "literal"}
+    if fields != {field: width for field, (_, width) in _ISO_PLACES.items()}:
+        return None
+    place = 0
+    for field, width, text in layout:
+        characters = data[:, place : place + width]
+        place += width
+        if field == "literal":
+            if (characters != np.frombuffer(text.encode(), np.uint8)).any():
+                return None
+            continue
+        first = _ISO_PLACES[field][0]
+        iso[:, first : first + width] = characters
+    if (iso >= 128).any():
+        return None
+    offsets = pa.py_buffer(np.arange(0, iso.size + 1, 10, dtype=np.int32))
+    texts = pa.StringArray.from_buffers(len(data), offsets, pa.py_buffer(iso))
+    dates = _whole_dates(texts, kind)
+    return dates if dates.null_count == 0 else None
 
 
 def _as_kind(
@@ -940,7 +1029,7 @@ def _assumed(local: pa.Array, time_zone: str, gap: str) -> pa.Array:
     zoned = pc.assume_timezone(local, time_zone, ambiguous="earliest", nonexistent=gap)
     return zoned.cast(_MOMENT)
 
-# %% ../../nbs/formats/convert.ipynb #f20e7cad
+# %% ../../nbs/formats/convert.ipynb #00307f1a
 def _time_conversions(kind: pa.DataType, rules: TextRules) -> list[Conversion]:
     pattern = _pattern_of(kind, rules)
     zone = rules.time_zone
@@ -994,6 +1083,9 @@ def _have_minutes(texts: pa.Array) -> bool:
     "Whether a colon follows the hour wherever there is one; Arrow takes hours alone."
     buffer, bounds = values_of(texts)
     data = np.frombuffer(buffer, np.uint8)
+    length = len(data) // max(len(texts), 1)
+    if length > 13 and (bounds == np.arange(len(bounds)) * length).all():
+        return bool((data[13::length] == ord(":")).all())
     begins = bounds[:-1][np.diff(bounds) > 10]
     ends = bounds[1:][np.diff(bounds) > 10]
     if not len(begins):

@@ -21,9 +21,10 @@ from .base import UnreadableFileError
 
 # %% auto #0
 __all__ = ['BLOCK_SIZE', 'LINE_LIMIT', 'LineRules', 'split_lines', 'binary_array', 'line_ends', 'values_of', 'without_line_ends',
-           'read_line_blocks', 'read_blocks', 'last_line_end', 'read_chunk', 'to_utf8', 'is_utf8']
+           'read_line_blocks', 'read_blocks', 'read_pieces', 'last_line_end', 'read_chunk', 'to_utf8', 'utf8_bytes',
+           'is_utf8']
 
-# %% ../../nbs/formats/lines.ipynb #25707ab7
+# %% ../../nbs/formats/lines.ipynb #65770a72
 BLOCK_SIZE = 8 * 2**20  # bytes read and parsed at once
 LINE_LIMIT = 256 * 2**20  # bytes of one record
 
@@ -52,11 +53,16 @@ class LineRules:
         "The bytes of a code unit: 1, 2 or 4."
         return len(self.line_feed)
 
+    @property
+    def has_plain_line_ends(self) -> bool:
+        "Whether the byte of `\\n` ends a line, so that a file can be read from any line on."
+        return self.separator is None and self.line_feed == b"\n"
+
     def encode(self, text: str) -> bytes:
         "A text in the encoding of the records."
         return text.encode(self.codec)
 
-# %% ../../nbs/formats/lines.ipynb #de53306e
+# %% ../../nbs/formats/lines.ipynb #1dc64fc8
 def split_lines(
     data: bytes | pa.Buffer,  # at most 2 GiB
     rules: LineRules | None = None,  # default: UTF-8, \n and \r\n
@@ -94,8 +100,7 @@ def line_ends(buffer: pa.Buffer, rules: LineRules) -> np.ndarray:
 
 
 def _unit_value(rules: LineRules, mark: str) -> int:
-    order = "big" if rules.codec.endswith("-be") else "little"
-    return int.from_bytes(rules.encode(mark), order)
+    return int.from_bytes(rules.encode(mark), "big" if rules.codec.endswith("-be") else "little")
 
 
 def _with_lone_returns(
@@ -167,7 +172,7 @@ def _end_lengths(data: np.ndarray, bounds: np.ndarray, separator: bytes | None) 
 def _byte_before(data: np.ndarray, bounds: np.ndarray, back: int) -> np.ndarray:
     return data[np.maximum(bounds[1:] - back, 0)]
 
-# %% ../../nbs/formats/lines.ipynb #bbf134c7
+# %% ../../nbs/formats/lines.ipynb #2b6644be
 def read_line_blocks(
     stream: IO[bytes],
     rules: LineRules | None = None,
@@ -179,8 +184,8 @@ def read_line_blocks(
         UnreadableFileError: a line is longer than `LINE_LIMIT`, or the stream breaks off.
     """
     rules = rules or LineRules()
-    for data in read_blocks(stream, rules, last_line_end(rules), block_size):
-        yield split_lines(data, rules)
+    for data, length in read_pieces(stream, rules, last_line_end(rules), block_size):
+        yield split_lines(pa.py_buffer(data).slice(0, length), rules)
 
 
 def read_blocks(
@@ -194,15 +199,30 @@ def read_blocks(
     Raises:
         UnreadableFileError: a record is longer than `LINE_LIMIT`, or the stream breaks off.
     """
+    for data, length in read_pieces(stream, rules, cut, block_size):
+        yield data[:length]
+
+
+def read_pieces(
+    stream: IO[bytes],
+    rules: LineRules,
+    cut: Callable[[bytes, bool], int],  # (data, is_last) -> length of its whole records
+    block_size: int = BLOCK_SIZE,  # bytes
+) -> Iterator[tuple[bytes, int]]:
+    """The bytes of a stream, and how many of them are whole records; the others come again.
+
+    Raises:
+        UnreadableFileError: a record is longer than `LINE_LIMIT`, or the stream breaks off.
+    """
     rest = b""
     wanted = 0  # a record longer than a block doubles this, so that it is not searched too often
     for chunk, is_last in _with_last(_chunks(stream, rules, block_size)):
-        rest += chunk
+        rest = rest + chunk if rest else chunk
         if len(rest) < wanted and not is_last:
             continue
         length = cut(rest, is_last)
         if length:
-            yield rest[:length]
+            yield rest, length
             rest = rest[length:]
             wanted = 0
         elif len(rest) > LINE_LIMIT:
@@ -304,7 +324,7 @@ def _swapped(data: bytes, unit: int) -> tuple[bytes, bytes]:
     whole = len(data) // unit * unit
     return np.frombuffer(data[:whole], f">u{unit}").byteswap().tobytes(), data[whole:]
 
-# %% ../../nbs/formats/lines.ipynb #7b8c6d32
+# %% ../../nbs/formats/lines.ipynb #ac215c6b
 def to_utf8(
     records: pa.Array,  # binary, in the encoding of the rules; may have nulls
     rules: LineRules,
@@ -322,6 +342,18 @@ def to_utf8(
     recoded = _table_recoded(data, rules.codec)
     grown = _growth(np.frombuffer(data, np.uint8), lengths, bounds[1:])
     return binary_array(pa.py_buffer(recoded), bounds[1:] + grown)
+
+
+def utf8_bytes(
+    data: bytes,
+    rules: LineRules,
+) -> pa.Buffer | None:
+    "Some bytes in UTF-8; None if the encoding is not a table of bytes that begins with ASCII."
+    if rules.codec == "utf-8":
+        return pa.py_buffer(data)
+    if _utf8_lengths(rules.codec) is None or not _is_ascii_superset(rules.codec):
+        return None
+    return pa.py_buffer(data if data.isascii() else _table_recoded(data, rules.codec))
 
 
 def _growth(data: np.ndarray, lengths: np.ndarray, ends: np.ndarray) -> np.ndarray:

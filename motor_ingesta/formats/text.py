@@ -56,13 +56,12 @@ def text_options(options: Mapping[str, str]) -> LineRules:
         )
     return rules
 
-# %% ../../nbs/formats/text.ipynb #19562b3f
+# %% ../../nbs/formats/text.ipynb #c6ad1943
 class TextFormat:
     "Text files, of one column: `value`."
 
     name = "text"
     fixed_columns: pa.Schema | None = pa.schema([("value", pa.string())])
-    is_splittable = True
 
     def parse_options(self, options: dict[str, str]) -> LineRules:
         """The options of the catalog, checked.
@@ -71,6 +70,10 @@ class TextFormat:
             OptionError: an option has a value that cannot be honoured.
         """
         return text_options(options)
+
+    def header_lines(self, options: LineRules) -> int | None:
+        "0, or None if lines do not end with a line feed: then a file is not divided."
+        return 0 if options.has_plain_line_ends else None
 
     def file_schema(self, file: SourceFile, columns: pa.Schema, options: LineRules) -> None:
         "Nothing: a text file does not say its columns."

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 # %% auto #0
 __all__ = ['Recovery', 'recover']
 
-# %% ../../nbs/operations/recovery.ipynb #98f826fe
+# %% ../../nbs/operations/recovery.ipynb #07116441
 _NO_END = 2**62  # an offset that no partition reaches
 
 
@@ -162,6 +162,9 @@ class _RecoveryRun:
     # Both
 
     def _delete(self, delete: Callable[[str], int]) -> None:
+        "Delete rows; from now on no run begins before the recovery has ended."
+        if self._bronze_schema is not None:
+            self._checkpoint.store.delete("identity")
         for uri in (self._quarantine, self._bronze):
             self.done.removed += delete(uri)
 

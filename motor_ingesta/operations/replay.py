@@ -296,7 +296,7 @@ def _is_same(file: LandedFile, origin: dict[str, Any], is_moved: bool) -> bool:
     since_1970 = modified - dt.datetime.fromtimestamp(0, dt.UTC)
     return since_1970 // dt.timedelta(milliseconds=1) == file.modified_ns // 10**6
 
-# %% ../../nbs/operations/replay.ipynb #fe0698ae
+# %% ../../nbs/operations/replay.ipynb #a128fae1
 @dataclass(frozen=True)
 class Revived:
     "Quarantined rows that are valid now."
@@ -335,9 +335,10 @@ class LineReader:
             return
         if not parsed.rows.num_rows:
             return
-        valid = replace(parsed, rejected=REJECTED_SCHEMA.empty_table())
-        chunk = self._reader.chunk(valid, rows.select(self._reader.layout.origin.names))
-        yield Revived(chunk, rows if parsed.records is None else rows.take(parsed.records))
+        valid = Parsed(parsed.rows, rejected=REJECTED_SCHEMA.empty_table())
+        old = _rows_of(parsed, rows)
+        chunk = self._reader.chunk(valid, old.select(self._reader.layout.origin.names))
+        yield Revived(chunk, old)
 
     def _parse(self, raw: pa.Array | pa.ChunkedArray, names: tuple[str, ...] | None) -> Parsed:
         values = raw if isinstance(raw, pa.Array) else pa.concat_arrays(raw.chunks)
@@ -355,6 +356,13 @@ class LineReader:
     def _options(self) -> Any:
         is_own = self._format.name == self._reader.plan.format
         return self._format.parse_options(dict(self._reader.plan.options) if is_own else {})
+
+
+def _rows_of(parsed: Parsed, records: pa.Table) -> pa.Table:
+    "The record that each row came from."
+    if parsed.records is None:
+        return records.slice(0, parsed.rows.num_rows)
+    return records.take(parsed.records)
 
 # %% ../../nbs/operations/replay.ipynb #19c11312
 class WholeFileReader:

@@ -149,7 +149,7 @@ def _merge_types(
         return found, [f"{path} {type_name(have)} → {type_name(found)}"]
     return have, []
 
-# %% ../../nbs/schemas/policy.ipynb #2c9d1728
+# %% ../../nbs/schemas/policy.ipynb #807b0d2e
 def schema_differences(
     have: pa.Schema,
     found: pa.Schema,  # what the data has

@@ -29,7 +29,7 @@ from motor_ingesta.storage.lake import (
 __all__ = ['Offsets', 'Positions', 'VERSION', 'Batch', 'CheckpointVersionError', 'CheckpointForeignError', 'relative_path',
            'absolute_path', 'by_folder', 'CheckpointStore', 'Checkpoint']
 
-# %% ../../nbs/storage/checkpoint.ipynb #30ee209c
+# %% ../../nbs/storage/checkpoint.ipynb #2f665ae9
 Offsets = dict[str, dict[str, list[int]]]  # topic → partition → [from, to)
 Positions = dict[str, dict[str, int]]  # topic → partition → the offset to read next
 
@@ -55,6 +55,7 @@ class Batch:
     legacy: dict[str, Any] = field(
         default_factory=dict
     )  # `odd` and `late_ids` of plans before version 2
+    engine: str = ""  # that may have written some of it: local or spark
     is_retry: bool = False  # an earlier run began it and did not finish
 
     @property
@@ -150,7 +151,7 @@ def _version_of(content: dict[str, Any]) -> int:
     version = content.get("version", 1)
     return version if isinstance(version, int) else 1
 
-# %% ../../nbs/storage/checkpoint.ipynb #ea5a22f0
+# %% ../../nbs/storage/checkpoint.ipynb #3223ac01
 class Checkpoint:
     "The batch log of one dataset."
 
@@ -234,10 +235,13 @@ class Checkpoint:
             "topic_ids": batch.topic_ids,
             "read_plan": batch.read_plan,
             "legacy": batch.legacy,
+            "engine": batch.engine,
         }
 
     def _batch_of(self, plan: dict[str, Any]) -> Batch:
         legacy = plan.get("legacy") or {k: plan[k] for k in ("odd", "late_ids") if plan.get(k)}
+        if plan.get("files") and legacy.get("odd"):
+            legacy = legacy | {"odd": [self._absolute(path) for path in legacy["odd"]]}
         unreadable = plan.get("unreadable", {})
         return Batch(
             plan["id"],
@@ -249,6 +253,7 @@ class Checkpoint:
             topic_ids=plan.get("topic_ids", {}),
             read_plan=plan.get("read_plan"),
             legacy=legacy,
+            engine=plan.get("engine", ""),
             is_retry=True,
         )
 
@@ -407,7 +412,7 @@ class Checkpoint:
         "Make it a new checkpoint; the history of schemas stays."
         for kind in ("plans", "commits", "seen", "replays", "discovery"):
             delete_folder(f"{self.uri}/{kind}")
-        for name in ("looks", "positions", "identity"):
+        for name in ("looks", "positions", "synced", "identity"):
             self.store.delete(name)
 
     def _last_commit(self) -> dict[str, Any]:

@@ -376,7 +376,7 @@ def ingestion_date(context: RunContext) -> dt.date:
     "The day of a run, in UTC."
     return context.ingested_at.astimezone(dt.UTC).date()
 
-# %% ../../nbs/tables/layout.ipynb #4890a1bf
+# %% ../../nbs/tables/layout.ipynb #de398587
 def _repeated(value: object, kind: pa.DataType, count: int) -> pa.Array:
     return pa.repeat(pa.scalar(value, kind), count)
 
@@ -390,7 +390,7 @@ def _origin_values(
     if not isinstance(origin, pa.Table):
         return _repeated(origin[column.name], column.type, count)
     values = origin[column.name]
-    return values if records is None else values.take(records)
+    return values.slice(0, count) if records is None else values.take(records)
 
 
 def _assembled(schema: pa.Schema, columns: dict[str, pa.Array | pa.ChunkedArray]) -> pa.Table:

@@ -145,6 +145,7 @@ def number(text):
     return int(text.replace(",", ""))
 
 
+SOMETHING_PENDING = re.compile("ha(s|ve) something pending")
 TROUBLE = {
     "late": "Late",
     "duplicate": "Duplicated",
@@ -213,7 +214,7 @@ def test_files_generation(home, lab, window):
     choose(
         panel, "File", files[1].relative_to(Path(home, "landingcaso/inventory/stock")).as_posix()
     )
-    button(panel, "Look into it").click()
+    button(panel, "Show content").click()
     shown = panel.get_by_role("region", name=files[1].name)
     shown.wait_for()
     assert shown.inner_text().strip() == "\n".join(files[1].read_text().splitlines()[:4])
@@ -229,9 +230,9 @@ def test_files_generation(home, lab, window):
     choose(
         panel, "File", broken.relative_to(Path(home, "landingcaso/logistics/shipments")).as_posix()
     )
-    button(panel, "Look into it").click()
+    button(panel, "Show content").click()
     says(panel, "cannot be read as parquet")
-    says(panel, "Fix: nothing here")
+    says(panel, "Fix: send the file again")
     panel.get_by_text("Technical details").click()
     says(panel, "Traceback (most recent call last)")
 
@@ -240,7 +241,7 @@ def test_files_generation(home, lab, window):
     fill(panel, "Corrupt", 0)
     button(panel, "Generate").click()
     says(panel, "1 row of fields/photos")
-    button(panel, "Look into it").click()
+    button(panel, "Show content").click()
     expect(panel.locator("img")).to_have_count(1)
 
     choose(panel, "Dataset", "iot/devices")
@@ -358,7 +359,7 @@ def test_messages_generation(home, lab, services, window):
     tab(panel, "Partitions and offsets").click()
     says(panel, "iot.telemetry.")
 
-    panel.get_by_text("A real cluster instead").click()
+    panel.get_by_text("Use a real cluster instead").click()
     fill(panel, "Bootstrap servers", endpoints.bootstrap_servers)
     fill(panel, "Schema registry URL", endpoints.schema_registry_url)
     choose(panel, "Security protocol", "SASL_PLAINTEXT")
@@ -367,13 +368,13 @@ def test_messages_generation(home, lab, services, window):
     fill(panel, "API key", "farm-key")
     fill(panel, "API secret", "hunter2-secret")
     button(panel, "Use this cluster").click()
-    says(panel, "refused us")
+    says(panel, "refused the request")
     assert [
         panel.get_by_label(label, exact=True).input_value() for label in ("API key", "API secret")
     ] == ["", ""]
     choose(panel, "Security protocol", "PLAINTEXT")
     button(panel, "Use this cluster").click()
-    says(panel, re.compile(f"{endpoints.bootstrap_servers} answers; [1-9]"))
+    says(panel, re.compile(f"connected to {endpoints.bootstrap_servers}; topics: [1-9]"))
     says(panel, f"'bootstrap_servers': '{endpoints.bootstrap_servers}'")
     window.save()
     assert (
@@ -423,10 +424,13 @@ def test_motor_de_ingesta(home, lab, services, window):
             .last
         )
 
-    says(panel, "have something pending")
+    says(panel, SOMETHING_PENDING)
     says(line("sales/orders"), "3 files")
     says(line("sales/online_orders"), f"{lag} records (lag)")
 
+    choose(panel, "Engine", "this computer")
+    says(panel, "engine='local')")
+    choose(panel, "Engine", "automatic")
     button(panel, "None").click()
     button(panel, "Run once").click()
     says(panel, "choose at least one dataset")
@@ -453,7 +457,7 @@ def test_motor_de_ingesta(home, lab, services, window):
         == lag
     )
     says(panel.locator(".dt-scroll-body:visible"), "sales/online_orders")  # the report
-    says(panel, "have something pending")
+    says(panel, SOMETHING_PENDING)
     window.picture(panel, "motor_de_ingesta_en")
 
     tab(panel, "Bronze").click()
@@ -472,10 +476,10 @@ def test_motor_de_ingesta(home, lab, services, window):
     heads = [h for h in look.locator(".dt-scroll-head th").all_inner_texts() if h]
     assert heads == ["#", *bronze.column_names]
     window.picture(look, "bronze_en")
-    fill(look, "Row to follow to its source", 2)
-    button(look, "Go to its source").click()
+    fill(look, "Row to trace", 2)
+    button(look, "Show its source").click()
     says(look, "landingcaso/sales/orders/")
-    says(look, "engine.bronze('sales/orders').groupBy('ingestion_date').count().show()")
+    says(look, "engine.bronze('sales/orders').aggregate('ingestion_date, count(*)').show()")
 
     tab(panel, "Quarantine").click()
     look = lit(panel)
@@ -495,7 +499,7 @@ def test_motor_de_ingesta(home, lab, services, window):
     ).wait_for()
     choose(look, "Reason", quarantine["_reason"][0].as_py())
     look.locator(".dt-scroll-body tbody tr").first.click()
-    button(look, "Go to its source").click()
+    button(look, "Show its source").click()
     region = look.get_by_role("region", name=re.compile("landingcaso"))
     region.wait_for()
     file = Path(re.search(r"(/\S+\.json)", region.get_attribute("aria-label")).group(1))
@@ -508,12 +512,12 @@ def test_motor_de_ingesta(home, lab, services, window):
     window.picture(look, "quarantine_en")
     button(look, "Replay the quarantine").click()
     says(look, re.compile(r"[1-9]\d* rows tried, 0 now in bronze"))
-    says(look, re.compile(r"rows in quarantine, 0 replayed since"))
+    says(look, re.compile(r"rows in quarantine, 0 replayed"))
     choose(look, "Dataset", "sales/online_orders")
     button(look, "Show").click()
     says(look, "rows in quarantine, 0 replayed")
-    fill(look, "Row to follow to its source", 1)
-    button(look, "Go to its source").click()
+    fill(look, "Row to trace", 1)
+    button(look, "Show its source").click()
     says(look, re.compile(r"topic sales\.online_orders, partition \d+, offset \d+"))
     partition, offset = map(
         int, re.search(r"partition (\d+), offset (\d+)", look.inner_text()).groups()
@@ -554,7 +558,7 @@ def test_motor_de_ingesta(home, lab, services, window):
     says(look, "Valid: weather/my_station reads files")
     button(look, "Use it in this panel").click()
     says(line("weather/my_station"), "0 files")
-    choose(look, "Begin from", "iot/telemetry")
+    choose(look, "Template", "iot/telemetry")
     says(look, "Valid: iot/telemetry reads Kafka")
     window.check()
 
@@ -577,7 +581,7 @@ def test_motor_de_ingesta(home, lab, services, window):
     button(panel, "Parar").click()
     says(panel, re.compile(r"filas leídas, [\d.]+ en bronze"))
     assert delta(home, "bronze", "sales/orders").num_rows == before + more.bronze
-    says(panel, "tienen algo pendiente")
+    says(panel, re.compile("tienen? algo pendiente"))
     window.picture(panel, "motor_de_ingesta_es")
 
     says(
@@ -596,7 +600,7 @@ def test_motor_de_ingesta(home, lab, services, window):
     says(look, "filas en cuarentena")
     choose(look, "Motivo", quarantine["_reason"][0].as_py())
     look.locator(".dt-scroll-body tbody tr").first.click()
-    button(look, "Ir a su origen").click()
+    button(look, "Ver su origen").click()
     look.get_by_role("region", name=re.compile("landingcaso")).wait_for()
     window.picture(look, "quarantine_es")
 
@@ -647,8 +651,9 @@ def test_voila(home, lab, services, window):
         delta(home, "quarantine", "weather/observations").num_rows,
     ) == (made.bronze, made.quarantine)
     window.check(
-        around=r"https://cdn\S+/(@fortawesome|mathjax)/|@jupyter-notebook/lab-extension"
-    )  # Voilà's template asks for icons and formulas, which the panel has none of, and Voilà takes up Notebook's extension, where that is installed
+        around=r"https://cdn\S+/(@fortawesome|mathjax)/"
+        r"|labextensions/(@jupyter-notebook/lab-extension|jupyterlab-jupytext)/"
+    )  # Voilà's template asks for icons and formulas, which the panel has none of, and Voilà loads the extensions of Notebook and of Jupytext, where they are installed
 
 
 def test_notebook_7(home, lab, window):
@@ -666,7 +671,7 @@ def test_notebook_7(home, lab, window):
         lambda: any("kernel_info_reply" in frame for frame in told), window
     )  # nothing on the page shows that the kernel is there, and the page forgets what it is told before; the server answers 500 to who asks while a kernel starts
     panel = window.run_all()
-    says(panel, re.compile("ha(s|ve) something pending"))
+    says(panel, SOMETHING_PENDING)
     window.check(
         around=r"/static/notebook/|Cannot read properties of undefined \(reading 'schema'\)|Command 'filebrowser:open-path' not registered"
     )  # Notebook's own, as it starts

@@ -156,12 +156,12 @@ def test_an_audit_is_not_misled_by_a_clock(tmp_path, monkeypatch):
     from deltalake import DeltaTable, write_deltalake
 
     from motor_ingesta.pipeline import runner as module
-    from motor_ingesta.pipeline.checkpoint import Checkpoint
+    from motor_ingesta.storage.checkpoint import Checkpoint
     from motor_ingesta.pipeline.runner import MotorIngesta
     from motor_ingesta.simulator.events import generate_events
     from motor_ingesta.simulator.farmia import Trouble
 
-    name, today = "iot/telemetry", module.new_stamp
+    name, today = "iot/telemetry", module.new_context
     with Services(tmp_path, free_port(), free_port()):
         engine = MotorIngesta(tmp_path)
 
@@ -177,7 +177,7 @@ def test_an_audit_is_not_misled_by_a_clock(tmp_path, monkeypatch):
             )
             patch.setattr(
                 module,
-                "new_stamp",
+                "new_context",
                 lambda: module.replace(
                     now := today(), ingested_at=now.ingested_at + timedelta(days=3)
                 ),
@@ -198,7 +198,6 @@ def test_an_audit_is_not_misled_by_a_clock(tmp_path, monkeypatch):
             mode="append",
         )
         assert engine.audit(name)[0].twice == 3
-        engine.spark.stop()
 
 
 def test_stop_leaves_no_process(tmp_path, motor_ingesta):

@@ -280,7 +280,7 @@ def test_spark_shows_no_secret(secured):
 import sys, httpx
 from motor_ingesta.pipeline.runner import MotorIngesta
 from motor_ingesta.local.session import session
-from motor_ingesta.topics import read_records
+from motor_ingesta.sources.spark_kafka import read_records
 spark = session(**{{"spark.ui.enabled": "true", "spark.ui.port": "{(port := free_port())}"}})
 engine = MotorIngesta({str(home / "lake2")!r}, {str(catalog)!r}, spark=spark)
 assert not engine.run().failed
@@ -311,8 +311,8 @@ def test_a_notebook_shows_no_secret(secured):
         "engine.connections()",
         "vars(engine.connections().kafka)",
         "engine.run()",
-        "engine.history().toPandas().to_dict()",
-        "from motor_ingesta.topics import read_records\nread_records(engine.spark, engine.connections().kafka, {'sales.online_orders': {'0': [0, 1]}}).explain(True)",
+        "engine.history().df().to_dict()",
+        "from motor_ingesta.sources.spark_kafka import read_records\nread_records(engine.spark, engine.connections().kafka, {'sales.online_orders': {'0': [0, 1]}}).explain(True)",
         "import os\nos.environ['FARMIA_KAFKA_SECRET'] = 'wrong-password-1234'\nengine.run().datasets[0].error",
         "engine.pending('sales/online_orders')",
         "read_records(engine.spark, engine.connections().kafka, {'nothing': {'0': [0, 1]}}).collect()",

@@ -14,7 +14,6 @@ from pyarrow import parquet
 
 from motor_ingesta.catalog.models import KafkaConnection, RegistryConnection, parse_catalog
 from motor_ingesta.local.services import Services, free_port
-from motor_ingesta.local.session import session
 from motor_ingesta.pipeline.runner import MotorIngesta
 from motor_ingesta.simulator.events import make_topics
 from motor_ingesta.sources.registry import Registry
@@ -195,7 +194,7 @@ CATALOG = "\n".join(
 def engine(tmp_path_factory):
     home = tmp_path_factory.mktemp("changes")
     with Services(home, free_port(), free_port()) as endpoints:
-        engine = MotorIngesta(home, parse_catalog(CATALOG), spark=session())
+        engine = MotorIngesta(home, parse_catalog(CATALOG), engine="local")
         registry, config = (
             Registry(RegistryConnection(url=endpoints.schema_registry_url)),
             KafkaConnection(bootstrap_servers=endpoints.bootstrap_servers).client_config(),
@@ -225,7 +224,6 @@ def engine(tmp_path_factory):
                 )
         assert producer.flush(60) == 0
         yield engine
-        engine.spark.stop()
 
 
 def rows_of(engine, kind, mode):
@@ -246,32 +244,19 @@ def rows_of(engine, kind, mode):
         "ingestion_date",
     }
     origin = (
-        "CAST(_offset AS STRING)"
+        "_offset"
         if kind in EVENTS
-        else "CAST(CAST(regexp_extract(_source_file, '([0-9]+)[.][a-z_]+$', 1) AS INT) AS STRING)"
+        else "CAST(regexp_extract(_source_file, '([0-9]+)[.][a-z_]+$', 1) AS INT)"
     )
     bronze, quarantine = {}, {}
-    for number, *row in (
-        engine.bronze(f"{kind}/{mode}").selectExpr(f"{origin} AS number", "*").collect()
-    ):
-        names = engine.bronze(f"{kind}/{mode}").columns
-        bronze.setdefault(int(number), []).append(
-            {
-                n: v.asDict(True)
-                if hasattr(v, "asDict")
-                else [i.asDict(True) if hasattr(i, "asDict") else i for i in v]
-                if isinstance(v, list)
-                else v
-                for n, v in zip(names, row, strict=False)
-                if n not in meta
-            }
-        )
-    for number, reason, raw in (
-        engine.quarantine(f"{kind}/{mode}")
-        .selectExpr(f"{origin} AS number", "_reason", "_raw")
-        .collect()
-    ):
-        quarantine.setdefault(int(number), []).append((reason, bytes(raw or b"")))
+    table = engine.bronze(f"{kind}/{mode}")
+    for number, *row in table.project(f"{origin} AS number, *").fetchall():
+        values = dict(zip(table.columns, row, strict=True))
+        kept = {name: value for name, value in values.items() if name not in meta}
+        bronze.setdefault(number, []).append(kept)
+    rejected = engine.quarantine(f"{kind}/{mode}").project(f"{origin} AS number, _reason, _raw")
+    for number, reason, raw in rejected.fetchall():
+        quarantine.setdefault(number, []).append((reason, bytes(raw or b"")))
     return bronze, quarantine
 
 

@@ -28,9 +28,9 @@ def test_on_a_cluster_over_an_object_store(tmp_path):
 
 SECOND = """
 import sys
-from motor_ingesta.ingest import DatasetBusy, alone
+from motor_ingesta.pipeline.lock import dataset_lock
 from motor_ingesta.storage.lake import Lake
-with alone(Lake("s3a://lake/farmia"), "iot/devices", sys.argv[1]) as check:
+with dataset_lock(Lake("s3a://lake/farmia"), "iot/devices", sys.argv[1]) as check:
     check()
     print("working", flush=True)
     sys.stdin.readline()
@@ -47,7 +47,7 @@ def test_two_runs_on_an_object_store(tmp_path):
                 "-c",
                 SECOND.replace(
                     "from motor_ingesta.storage.lake",
-                    "import motor_ingesta.ingest as i; i._LEASE = 15.0\nfrom motor_ingesta.storage.lake",
+                    "import motor_ingesta.pipeline.lock as lock; lock._LEASE = 15.0\nfrom motor_ingesta.storage.lake",
                 ),
                 name,
             ],

@@ -21,20 +21,19 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from motor_ingesta.catalog.models import Connections, Dataset, KafkaConnection, parse_catalog
-from motor_ingesta.operations import audit as audits
+from motor_ingesta.operations import audit_topics as audits
 from motor_ingesta.operations.audit import (
     Audit,
     AuditReport,
-    OffsetRuns,
     audit_files,
     audit_topics,
     complete_offsets,
-    count_elements,
-    parse_json,
-    same_json,
 )
-from motor_ingesta.pipeline.checkpoint import Checkpoint
+from motor_ingesta.operations.audit_counts import count_elements
+from motor_ingesta.operations.audit_offsets import OffsetRuns
+from motor_ingesta.operations.audit_values import parse_json, same_json
 from motor_ingesta.sources.kafka import Ends
+from motor_ingesta.storage.checkpoint import Checkpoint
 from motor_ingesta.storage.lake import Lake, LandedFile
 from motor_ingesta.tables.layout import Layout, source_uri
 

@@ -21,25 +21,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from motor_ingesta.errors import MotorIngestaError
-from motor_ingesta.formats import avro as formats_avro
-from motor_ingesta.formats.avro import (
-    FORMAT,
-    AvroOptions,
-    UndecodableError,
-    decode_records,
-    read_messages,
-    read_record,
-    records_of,
-)
+from motor_ingesta.formats import avro_container
+from motor_ingesta.formats.avro import FORMAT, AvroOptions
+from motor_ingesta.formats.avro_decoding import decode_records, records_of
+from motor_ingesta.formats.avro_messages import read_messages
+from motor_ingesta.formats.avro_record import UndecodableError, read_record
 from motor_ingesta.formats.base import RESCUED, ReadSchema, UnreadableFileError
 from motor_ingesta.schemas.avro import (
     AvroSchemaError,
     avro_columns,
     parse_avro_schema,
-    resolve,
     stored_type,
     with_stored_fields,
 )
+from motor_ingesta.schemas.avro_resolution import resolve
 
 UTC = dt.UTC
 
@@ -648,7 +643,7 @@ def packed_file(rows, schema, codec, pack):
 
 
 def number(value):
-    return formats_avro._long_bytes(value)
+    return avro_container._long_bytes(value)
 
 
 def with_length(content):
@@ -689,7 +684,7 @@ def test_codecs(codec):
 
 @pytest.mark.parametrize("codec", PACKERS)
 def test_a_block_never_unpacks_beyond_the_limit(codec, monkeypatch):
-    monkeypatch.setattr(formats_avro, "MAX_BLOCK_BYTES", 2**20)
+    monkeypatch.setattr(avro_container, "MAX_BLOCK_BYTES", 2**20)
     file = packed_file([{"text": "x" * 2**21}], record(("text", "string")), codec, PACKERS[codec])
     with pytest.raises(UnreadableFileError, match="MiB, unpacked|cannot be read"):
         read_file(file)
@@ -745,10 +740,10 @@ def test_a_small_file_cannot_fill_the_memory(monkeypatch):
     rows = [{"text": "x" * 1_000}] * 20_000
     file = avro_file(rows, schema, codec="deflate", sync_interval=10**9)
     assert file.size < 200_000
-    monkeypatch.setattr(formats_avro, "BLOCK_BYTES", 2**20)
+    monkeypatch.setattr(avro_container, "BLOCK_BYTES", 2**20)
     blocks = list(FORMAT.blocks(file, None, AvroOptions()))
     assert len(blocks) > 15
-    monkeypatch.setattr(formats_avro, "MAX_BLOCK_BYTES", 2**20)
+    monkeypatch.setattr(avro_container, "MAX_BLOCK_BYTES", 2**20)
     with pytest.raises(UnreadableFileError, match="MiB, unpacked"):
         list(FORMAT.blocks(file, None, AvroOptions()))
 

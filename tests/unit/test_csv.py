@@ -2,24 +2,37 @@
 
 import csv
 import io
+import json
+import tempfile
 
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from motor_ingesta.formats.base import ReadSchema, UnreadableFileError
-from motor_ingesta.formats.convert import OptionError
+from motor_ingesta.formats.base import Block, ReadSchema, UnreadableFileError
+from motor_ingesta.formats.convert import MisfitError, OptionError, TextRules, parse_text
 from motor_ingesta.formats.csv import (
     FORMAT,
+    CsvBlock,
     CsvOptions,
     MalformedRecordError,
     _cells,
-    _read_texts,
+    _ends_by_regex,
+    _RecordCutter,
+    _regular_quotes,
     cell_value,
+    read_csv_block,
     record_ends,
 )
-from motor_ingesta.formats.lines import LineRules, split_lines, to_utf8, without_line_ends
+from motor_ingesta.formats.lines import (
+    LineRules,
+    read_pieces,
+    split_lines,
+    to_utf8,
+    without_line_ends,
+)
+from motor_ingesta.sources.opening import LandedSource, LineRange
 
 COLUMNS = [("id", pa.string()), ("n", pa.int64())]
 
@@ -46,16 +59,17 @@ def read_all(data, columns=COLUMNS, rejects_misfits=False, **options):
     return rows, [row for part in found for row in part.rejected.to_pylist()]
 
 
-def by_record(records, names, options):
-    "What the reference says of each record: its values, or why it is none."
+def by_record(records, schema, options):
+    "What the reference says of each record: its values and what is rescued, or why it is none."
     said = {}
+    names = schema.names
     texts = without_line_ends(to_utf8(records, options.lines), options.line_separator).to_pylist()
     for number, raw in enumerate(texts):
         if not raw.strip(b" ") or (options.comment and raw.startswith(options.comment.encode())):
             continue
         try:
             cells = _cells(raw.decode(), names, options)
-            said[number] = [cell_value(cell, options.rules) for cell in cells]
+            said[number] = values_of_cells(cells, schema, options)
         except UnicodeDecodeError:
             said[number] = "invalid_encoding"
         except MalformedRecordError as error:
@@ -63,15 +77,30 @@ def by_record(records, names, options):
     return said
 
 
-def check_same(records, names, options):
-    found = _read_texts(records, names, options)
-    columns = [column.to_pylist() for column in found.columns]
-    said = {
-        int(record): [column[row] for column in columns] for row, record in enumerate(found.records)
-    }
-    for record, (reason, detail) in found.rejected.items():
-        said[record] = reason if reason == "invalid_encoding" else detail
-    assert said == by_record(records, names, options)
+def values_of_cells(cells, schema, options):
+    "The values of a record, and the texts that do not fit."
+    values, lost = [], {}
+    for column, cell in zip(schema, cells, strict=True):
+        text = cell_value(cell, options.rules)
+        try:
+            value = None if text is None else parse_text(text, column.type, options.rules)
+        except MisfitError:
+            value, lost[column.name] = None, text
+        values.append(pa.scalar(value, column.type).as_py())
+    return repr(values), lost
+
+
+def check_same(block, schema, options):
+    parsed = read_csv_block(block, ReadSchema(schema), options)
+    records = range(parsed.rows.num_rows) if parsed.records is None else parsed.records.to_pylist()
+    said = {}
+    for record, row in zip(records, parsed.rows.to_pylist(), strict=True):
+        *values, rescued = row.values()
+        said[record] = (repr(values), json.loads(rescued) if rescued else {})
+    for row in parsed.rejected.to_pylist():
+        is_encoding = row["reason"] == "invalid_encoding"
+        said[row["record"]] = row["reason"] if is_encoding else row["detail"]
+    assert said == by_record(block.records, schema, options)
 
 
 PIECES = [
@@ -114,17 +143,93 @@ settings_of_files = st.sampled_from(
 )
 
 
-@settings(max_examples=1500, deadline=None)
+TEXTS = pa.string()
+
+
+def block_of(document, options):
+    data = document.encode("utf-8" if options.lines.codec == "utf-8" else "cp1252", "replace")
+    return CsvBlock(data, 0, len(data), options)
+
+
+@settings(max_examples=600, deadline=None)
 @given(document=documents, options=settings_of_files, width=st.integers(1, 3))
 def test_a_block_is_its_records(document, options, width):
-    data = document.encode("utf-8" if options.lines.codec == "utf-8" else "cp1252", "replace")
-    if options.is_multi_line:
-        ends = [0, *record_ends(data, options, is_last=True)]
-        records = pa.array([data[a:b] for a, b in zip(ends, ends[1:], strict=False)], pa.binary())
-        assert b"".join(records.to_pylist()) == data[: ends[-1]]
-    else:
-        records = split_lines(data, options.lines)
-    check_same(records, [f"c{i}" for i in range(width)], options)
+    block = block_of(document, options)
+    records = block.records
+    assert b"".join(records.to_pylist()) == block.content
+    if not options.is_multi_line:
+        assert records.equals(split_lines(block.content, options.lines))
+    schema = pa.schema([(f"c{place}", TEXTS) for place in range(width)])
+    check_same(block, schema, options)
+    check_same(Block(records), schema, options)
+
+
+KINDS = [
+    pa.int8(),
+    pa.int64(),
+    pa.float64(),
+    pa.bool_(),
+    pa.decimal128(4, 2),
+    pa.decimal128(30, 10),
+    pa.date32(),
+    pa.timestamp("us", "UTC"),
+    pa.timestamp("us"),
+    pa.string(),
+]
+CELL_TEXTS = (
+    "7 -7 +7 07 7.0 1.5 .5 1. 1.505 1.500 1e2 1e-2 1e400 -1e400 1e-400 nan NaN -nan inf "
+    "Inf -Inf Infinity 0x10 0X1f x 128 99.99 100 999 12345678901234567890123 1e30 true "
+    "True TRUE tRue 1 0 false NA 2026-01-07 2026-1-7 0000-01-01 0001-01-01 9999-12-31 "
+    "2026-02-30 20260107 2026-01-07T06 2026-01-07T06:30 2026-01-07T06:30:00Z "
+    "2026-01-07T06:30:15.5+02:00 2026-01-07T06Z 2026-01-07T06+05:30 - . e5 1,000.5"
+)
+ODD = [
+    "",
+    '""',
+    " 7",
+    "7 ",
+    "7\t",
+    '" 7"',
+    '"7"',
+    '"NA"',
+    '"1,5"',
+    " true",
+    " 2026-01-07",
+    "\u00a07",
+    "7\x00",
+]
+cells = st.sampled_from([*CELL_TEXTS.split(" "), *ODD])
+
+
+@settings(max_examples=600, deadline=None)
+@given(
+    rows=st.lists(st.tuples(cells, cells), min_size=1, max_size=4),
+    kinds=st.tuples(st.sampled_from(KINDS), st.sampled_from(KINDS)),
+    separator=st.sampled_from([",", "\t", "x", " "]),
+    rules=st.sampled_from(
+        [
+            TextRules(),
+            TextRules(null_value="NA"),
+            TextRules(empty_value="7"),
+            TextRules(nan_value="7"),
+        ]
+    ),
+    end=st.sampled_from(["", "\n", "\nbroken\n", "\n\n"]),
+)
+def test_typed_cells_are_what_the_reference_says(rows, kinds, separator, rules, end):
+    document = "\n".join(separator.join(row) for row in rows) + end
+    schema = pa.schema([("a", kinds[0]), ("b", kinds[1])])
+    options = CsvOptions(separator=separator, rules=rules)
+    check_same(block_of(document, options), schema, options)
+
+
+def test_what_arrow_could_not_type_is_remembered_and_changes_nothing():
+    options = CsvOptions()
+    schema = pa.schema([("a", pa.int64()), ("b", pa.int64())])
+    block = block_of("1,2\n3,many\n", options)
+    check_same(block, schema, options)
+    assert block.read_as_text == {"b"}
+    check_same(block, schema, options)
 
 
 @settings(max_examples=300, deadline=None)
@@ -144,23 +249,89 @@ def test_what_python_writes(table):
     assert [row[:2] for row in rows] == expected
 
 
-@settings(max_examples=200, deadline=None)
-@given(documents, st.integers(1, 9))
-def test_records_do_not_depend_on_blocks(document, size):
-    from motor_ingesta.formats.csv import _RecordCutter
-    from motor_ingesta.formats.lines import read_blocks
+multi_line = st.sampled_from(
+    [
+        CsvOptions(is_multi_line=True),
+        CsvOptions(is_multi_line=True, escape='"'),
+        CsvOptions(is_multi_line=True, separator="||"),
+        CsvOptions(is_multi_line=True, trims_start=True, trims_end=True),
+        CsvOptions(lines=LineRules(splits_at_cr=True)),
+    ]
+)
 
+
+@settings(max_examples=1000, deadline=None)
+@given(documents, multi_line, st.integers(1, 12))
+def test_records_do_not_depend_on_blocks(document, options, size):
+    data = document.lstrip("\ufeff").encode()
+    found = []
+    cutter = _RecordCutter(options)
+    for piece, length in read_pieces(io.BytesIO(data), options.lines, cutter, size):
+        block = CsvBlock(piece, 0, length, options, cutter.ends, cutter.quotes)
+        found += block.records.to_pylist()
+    assert found == block_of(data.decode(), options).records.to_pylist()
+
+
+@settings(max_examples=1000, deadline=None)
+@given(documents, st.booleans())
+def test_counted_quotes_say_what_the_regular_expression_says(document, is_last):
     data = document.encode()
     options = CsvOptions(is_multi_line=True)
-    whole = [0, *record_ends(data.removeprefix(b"\xef\xbb\xbf"), options, True)]
-    cutter = _RecordCutter(options)
-    places = [0]
-    for block in read_blocks(io.BytesIO(data), options.lines, cutter, size):
-        start = places[-1]
-        places += [start + int(end) for end in cutter.ends]
-        assert places[-1] <= start + len(block)
-    if '"' not in document:
-        assert places == whole
+    if _regular_quotes(data, options, is_last) is not None and not data.endswith(b"\r"):
+        found = record_ends(data, options, is_last).tolist()
+        expected = _ends_by_regex(data, options, is_last).tolist()
+        assert found == [end for end in expected if end < len(data) or data[-1:] in b"\r\n"]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    document=st.lists(st.sampled_from([*PIECES[:16], *PIECES[17:]]), max_size=60).map("".join),
+    size=st.integers(3, 50),
+)
+def test_a_file_in_ranges_is_the_file(document, size):
+    data = b"first,1\n" + document.encode()
+    options = FORMAT.parse_options({})
+    columns = pa.schema(COLUMNS)
+    header_lines = FORMAT.header_lines(options)
+
+    def read(source):
+        found = [
+            FORMAT.read(block, ReadSchema(columns), options)
+            for block in FORMAT.blocks(source, columns, options)
+        ]
+        rows = [tuple(row.values()) for part in found for row in part.rows.to_pylist()]
+        return rows, [row["raw"] for part in found for row in part.rejected.to_pylist()]
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/a.csv"
+        with open(path, "wb") as file:
+            file.write(data)
+        whole = read(LandedSource(path, len(data)))
+        parts = [
+            read(LineRange(path, len(data), start, min(start + size, len(data)), header_lines))
+            for start in range(0, len(data), size)
+        ]
+    for kind in (0, 1):
+        joined = [row for part in parts for row in part[kind]]
+        assert sorted(joined, key=str) == sorted(whole[kind], key=str)
+
+
+@pytest.mark.parametrize(
+    "options, lines",
+    [
+        ({}, 0),
+        ({"header": "true"}, None),
+        ({"header": "true", "multiLine": "true"}, None),
+        ({"header": "true", "comment": "#"}, None),
+        ({"comment": "#"}, 0),
+        ({"encoding": "windows-1252"}, 0),
+        ({"encoding": "utf-16"}, None),
+        ({"encoding": "cp037"}, None),
+        ({"lineSep": ";"}, None),
+    ],
+)
+def test_lines_that_every_range_begins_with(options, lines):
+    assert FORMAT.header_lines(FORMAT.parse_options(options)) == lines
 
 
 @pytest.mark.parametrize(

@@ -11,15 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from motor_ingesta.formats.arrow_layouts import plain_type
+from motor_ingesta.formats.arrow_text import cast_texts, json_bytes
 from motor_ingesta.formats.base import ReadSchema, UnreadableFileError
-from motor_ingesta.formats.fit import (
-    cast_texts,
-    fit_table,
-    fit_values,
-    json_bytes,
-    plain_type,
-    refuse_duplicate_names,
-)
+from motor_ingesta.formats.fit import fit_table, refuse_duplicate_names
+from motor_ingesta.formats.fit_columns import fit_values
 from motor_ingesta.schemas.types import MOMENT
 
 MISFIT = "misfit"
@@ -60,6 +56,13 @@ CASES = [
     (D("99999.0"), decimal(10, 1), decimal(4, 0), MISFIT),
     (D("0.1"), decimal(38, 20), pa.float64(), 0.1),
     (D("0.12345678901234567890"), decimal(38, 20), pa.float64(), MISFIT),
+    # Arrow adds zeros without noticing that 128 bits overflow.
+    (D(2**63 - 1), decimal(38, 0), decimal(38, 30), MISFIT),
+    (D(2**63 - 1), decimal(20, 0), decimal(38, 19), D(2**63 - 1)),
+    (D(10**30), decimal(38, 2), decimal(38, 18), MISFIT),
+    (D(2**226), pa.decimal256(76, 0), decimal(38, 30), MISFIT),
+    (2**63 - 1, pa.int64(), decimal(38, 30), MISFIT),
+    (D("0.5"), decimal(38, 38), decimal(38, 0), MISFIT),
     (D("7.00"), decimal(10, 2), pa.int8(), 7),
     (D("7.01"), decimal(10, 2), pa.int8(), MISFIT),
     (D("300.00"), decimal(10, 2), pa.int8(), MISFIT),
@@ -135,7 +138,10 @@ def test_nothing_is_lost_in_a_table(value, have, want, expected):
 
 @settings(max_examples=200, deadline=None)
 @given(
-    st.lists(st.decimals(-(10**12), 10**12, places=6, allow_nan=False)),
+    st.lists(
+        st.decimals(-(10**12), 10**12, places=6, allow_nan=False)
+        | st.integers(-(10**32) + 1, 10**32 - 1).map(D)
+    ),
     st.integers(1, 38).flatmap(lambda p: st.tuples(st.just(p), st.integers(0, p))),
 )
 def test_decimals_are_exact_or_misfits(numbers, size):
@@ -153,7 +159,8 @@ def test_doubles_as_decimals_are_their_shortest_text(numbers):
     fitted = fit_values(pa.array(numbers, pa.float64()), decimal(30, 10))
     for number, value in zip(numbers, fitted.values.to_pylist(), strict=True):
         exact = D(repr(number)) if math.isfinite(number) else D("Infinity")
-        fits = abs(exact) < D(10) ** 20 and (exact * 10**10) % 1 == 0
+        decimals = -exact.as_tuple().exponent if math.isfinite(number) else 0
+        fits = abs(exact) < D(10) ** 20 and (decimals <= 10 or exact == round(exact, 10))
         assert value == (exact if fits else None)
 
 

@@ -11,16 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from motor_ingesta.formats.base import RESCUED, Block, ReadSchema, UnreadableFileError
-from motor_ingesta.formats.json import (
-    FORMAT,
-    JsonOptionError,
-    RejectedRecordError,
-    json_options,
-    read_record,
-    read_records,
-    rows_table,
-)
+from motor_ingesta.formats.json import FORMAT, read_records, rows_table
 from motor_ingesta.formats.json_array import FORMAT as ARRAY_FORMAT
+from motor_ingesta.formats.json_options import JsonOptionError, json_options
+from motor_ingesta.formats.json_record import read_record
+from motor_ingesta.formats.json_text import RejectedRecordError
 from motor_ingesta.schemas.types import parse_ddl
 
 COLUMNS = parse_ddl(
@@ -503,6 +498,17 @@ def test_an_element_is_rejected_as_written():
     schema = ReadSchema(SIMPLE.columns, rejects_misfits=True)
     _, rejected = read_lines(data, schema, form=ARRAY_FORMAT)
     assert [row["raw"] for row in rejected] == [b'{"id": "x", "n": [ 1, "]" ]}', b"7.50"]
+
+
+@pytest.mark.parametrize("number", ["9223372036854775807", "123456789012345678901234567890"])
+@pytest.mark.parametrize("more", ["", ',"more":1'])
+def test_a_number_too_large_for_a_long_scale_is_a_misfit(number, more):
+    "Arrow alone adds 30 zeros, does not notice that 128 bits overflow, and gives 46826544.8…"
+    schema = ReadSchema(parse_ddl("n DECIMAL(38, 30)"))
+    line = f'{{"n":{number}{more}}}'.encode()
+    ((row,), _) = read_lines(line, schema)
+    assert row["n"] is None
+    assert as_decimals(row[RESCUED])["n"] == Decimal(number)
 
 
 def test_decimals_of_arrays_are_exact():

@@ -17,12 +17,8 @@ from pyarrow import parquet
 from motor_ingesta.errors import MotorIngestaError
 from motor_ingesta.formats import parquet as module
 from motor_ingesta.formats.base import Format, ReadSchema, UnreadableFileError
-from motor_ingesta.formats.parquet import (
-    FORMAT,
-    ParquetOptions,
-    julian_to_gregorian_days,
-    julian_to_gregorian_micros,
-)
+from motor_ingesta.formats.calendar import julian_to_gregorian_days, julian_to_gregorian_micros
+from motor_ingesta.formats.parquet import FORMAT, ParquetOptions
 from motor_ingesta.schemas.types import MOMENT
 
 NTZ = pa.timestamp("us")

@@ -44,6 +44,7 @@ class Bench:
     folder: Path  # for data, which are kept, and tables, which are not
     runs: int = 3
     small: bool = False
+    host: str = "local"  # the engine: local or spark
 
     def rows(self, count: int) -> int:
         return count // 10 if self.small else count
@@ -213,8 +214,9 @@ def main() -> None:
         type=Path,
         help="a JSON file; works that it has and that are not run now stay in it",
     )
+    parser.add_argument("--host", choices=["local", "spark"], default="local", help="the engine")
     given = parser.parse_args()
-    bench = Bench(given.folder, given.runs, given.small)
+    bench = Bench(given.folder, given.runs, given.small, given.host)
     kept = json.loads(given.out.read_text())["works"] if given.out and given.out.exists() else {}
     for name in given.only or works:
         began = dt.datetime.now(dt.UTC)

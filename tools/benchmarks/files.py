@@ -33,7 +33,8 @@ def ingest(bench: Bench, lake: Lake, kind: str, spark) -> MotorIngesta:
     return MotorIngesta(
         Lake(bench.place(f"engine-{kind}"), landing_root=lake.landing_root),
         Catalog(datasets=[data.catalog_for(kind)]),
-        spark=spark,
+        engine=bench.host,
+        spark=spark if bench.host == "spark" else None,
     )
 
 

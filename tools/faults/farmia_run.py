@@ -47,9 +47,12 @@ def settings(home: str) -> dict[str, str]:
         found |= {f"spark.hadoop.fs.s3a.{name}": value for name, value in s3.items()}
         found |= {
             f"spark.executorEnv.{name}": os.environ[name]
-            for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+            for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL")
         }
     return found
+
+
+os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # of the workers
 
 
 def spark_of(kind: str, home: str) -> SparkSession:

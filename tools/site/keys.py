@@ -46,11 +46,16 @@ def _line(name: str, field: FieldInfo, say: Translate) -> str:
     meaning = say(field.description) if field.description else ""
     cells = (
         f"`{field.alias or name}`",
-        _value(field.annotation, say),
+        _examples(field, say) or _value(field.annotation, say),
         _default(field, say),
         meaning.replace("|", "&#124;"),
     )
     return f"| {cells[0]} | {cells[1]} | {cells[2]} | {cells[3]} |"
+
+
+def _examples(field: FieldInfo, say: Translate) -> str:
+    """List the values that a field has by itself, where others are possible."""
+    return f" {say('or')} ".join(f"`{value}`" for value in field.examples or ())
 
 
 def _value(kind: Any, say: Translate) -> str:

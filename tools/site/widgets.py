@@ -40,8 +40,8 @@ for dataset in farmia_catalog().datasets:
         generate_files(Lake("farmia"), dataset.name, 2, rows)"""
 
 _AFTER = """import time
-from motor_ingesta.panels.widgets import Work
-while Work._under_way:
+from motor_ingesta.panels.widgets import BackgroundTask
+while BackgroundTask.any_running():
     time.sleep(0.1)"""
 
 # file -> npm package, SHA-256 of its archive

@@ -1,0 +1,96 @@
+"""A run is killed at each of its writes, the catalog is edited, and the next run makes it whole.
+
+Issue 19 asks for each place at least once; before (b7b1a0b) runs were killed at random times.
+"""
+
+import json
+import re
+import shutil
+from collections import Counter
+
+import pytest
+
+from support.kills import run_killed_at
+from support.trust import json_files
+
+FIRST = {"a.json": range(0, 4), "b.json": range(4, 8)}
+SECOND = {"c.json": range(8, 12), "d.json": range(12, 16)}
+EDITS = {
+    "as it was": {},
+    "evolve": {"schema_changes": "evolve"},
+    "more columns": {
+        "source": {"schema": "key STRING, extra BOOLEAN, value DOUBLE"},
+        "schema_changes": "ignore",
+    },
+    "smaller batches": {"source": {"max_files_per_batch": 1}},
+}
+
+
+def content(numbers):
+    "A good line, one with a misfit, one with a column more, one that is broken."
+    a, b, c, d = (f"k{number}" for number in numbers)
+    rows = [{"key": a, "value": 1.5}, {"key": b, "value": "much"}, {"key": c, "extra": True}]
+    return "".join(json.dumps(row) + "\n" for row in rows) + f'{{"key": "{d}", "value"\n'
+
+
+def land(home, contents):
+    for name, numbers in contents.items():
+        home.land(name, content(numbers))
+
+
+def keys(home):
+    "The keys of all rows in both tables, each as often as it is there."
+    found = Counter(row["key"] for row in home.rows())
+    for row in home.rows("quarantine"):
+        found.update(re.findall(r"k\d+", row["_raw"].decode()))
+    return found
+
+
+def each_place(folder, first, after_ingest):
+    "A home killed at each place of a run, and the place."
+    source = {"after_ingest": after_ingest, "max_files_per_batch": 2}
+    template = json_files(folder / "template", "key STRING, value DOUBLE", source=source)
+    if not first:
+        land(template, FIRST)
+        template.run()
+    land(template, FIRST if first else SECOND)
+    whole = folder / "whole"
+    shutil.copytree(template.path, whole)
+    names = run_killed_at(whole, whole / "catalog.yml", -1)
+    for place, name in enumerate(names):
+        home = json_files(folder / str(place), "key STRING, value DOUBLE", source=source)
+        shutil.rmtree(home.path)
+        shutil.copytree(template.path, home.path)
+        killed = run_killed_at(home.path, home.catalog, place) is None
+        assert killed, f"the run did not come by place {place}, {name}"
+        yield home, name
+        shutil.rmtree(home.path)
+
+
+@pytest.mark.parametrize(
+    ("batch", "edit"),
+    [
+        ("first", "evolve"),
+        ("second", "as it was"),
+        ("second", "more columns"),
+        ("second", "smaller batches"),
+    ],
+)
+def test_19_kill_at_each_write(tmp_path, batch, edit):
+    expected = Counter(f"k{n}" for n in range(8 if batch == "first" else 16))
+    for home, place in each_place(tmp_path, batch == "first", {"action": "keep"}):
+        home.edit(**EDITS[edit])
+        home.run()
+        assert keys(home) == expected, place
+        assert home.difference() == 0, place
+
+
+@pytest.mark.parametrize("action", ["delete", "archive"])
+def test_19_kill_at_each_write_where_files_leave_landing(tmp_path, action):
+    expected = Counter(f"k{n}" for n in range(16))
+    for home, place in each_place(tmp_path, False, {"action": action, "after_days": 0}):
+        home.run()
+        home.run()
+        assert keys(home) == expected, place
+        assert home.difference() == 0, place
+        assert not list(home.landing.glob("*.json")), place

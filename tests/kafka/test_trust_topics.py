@@ -1,0 +1,282 @@
+"""Topics: nothing lost, nothing doubled (issue 19, 2 to 5, 14, 15 and 21), on a real broker."""
+
+import json
+import re
+import shutil
+import time
+from collections import Counter
+
+import pytest
+from confluent_kafka import Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+from deltalake import DeltaTable
+
+from motor_ingesta.local.services import Services, free_port
+from motor_ingesta.pipeline.runner import MotorIngesta
+from support.home_v1 import copy_home
+from support.kills import run_killed_at
+from support.trust import Home
+
+JSON = {"format": "json", "schema": "id BIGINT, note STRING"}
+
+
+class Broker:
+    def __init__(self, address):
+        self.address = address
+        self.admin = AdminClient({"bootstrap.servers": address})
+
+    def create(self, topic, partitions=1):
+        self.admin.create_topics([NewTopic(topic, partitions)])[topic].result(30)
+
+    def delete(self, topic):
+        self.admin.delete_topics([topic])[topic].result(30)
+        while topic in self.admin.list_topics(timeout=10).topics:
+            time.sleep(0.1)
+
+    def produce(self, topic, *values, partition=0):
+        producer = Producer({"bootstrap.servers": self.address})
+        for value in values:
+            producer.produce(topic, value, partition=partition)
+        assert producer.flush(30) == 0
+
+    def produce_ids(self, topic, ids, partition=0):
+        self.produce(topic, *(json.dumps({"id": n}) for n in ids), partition=partition)
+
+    def open_transaction(self, topic, *values):
+        producer = Producer({"bootstrap.servers": self.address, "transactional.id": f"{topic}-t"})
+        producer.init_transactions()
+        producer.begin_transaction()
+        for value in values:
+            producer.produce(topic, value)
+        producer.flush(30)
+        return producer
+
+    def remove_before(self, topic, offset):
+        at = TopicPartition(topic, 0, offset)
+        self.admin.delete_records([at])[at].result(30)
+
+    def home(self, path, *, value=JSON, **source):
+        connections = {"kafka": {"bootstrap_servers": self.address}}
+        source = {"kind": "kafka", "value": value} | source
+        return Home(path, source=source, connections=connections)
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory):
+    home = tmp_path_factory.mktemp("kafka")
+    with Services(home, free_port(), free_port()) as endpoints:
+        yield Broker(endpoints.bootstrap_servers)
+
+
+def test_19_02_latest_reads_what_comes_after_the_first_look(broker, tmp_path):
+    """Never read anything: the start moved to the end at each look."""
+    broker.create("latest")
+    broker.produce_ids("latest", [1, 2])
+    home = broker.home(tmp_path, topic="latest", starting_offsets="latest")
+    assert home.run().rows_read == 0
+    broker.produce_ids("latest", [3])
+    home.run()
+    broker.produce_ids("latest", [4])
+    home.run()
+    assert home.column("id") == [3, 4]
+    assert home.difference() == 0
+
+
+def test_19_03_a_topic_that_is_left_out_for_a_while_keeps_its_position(broker, tmp_path):
+    """`topics: [a, b]`, `[a]`, `[a, b]` read b again from its start."""
+    for topic in ("left-a", "left-b"):
+        broker.create(topic)
+        broker.produce_ids(topic, [1, 2])
+    home = broker.home(tmp_path, topics=["left-a", "left-b"])
+    home.run()
+    home.edit(source={"topics": ["left-a"]})
+    broker.produce_ids("left-a", [3])
+    home.run()
+    home.edit(source={"topics": ["left-a", "left-b"]})
+    broker.produce_ids("left-b", [3])
+    home.run()
+    assert Counter(home.column("id")) == {1: 2, 2: 2, 3: 2}
+    assert home.difference() == 0
+
+
+def test_19_03_a_batch_without_a_partition_keeps_its_position(broker, tmp_path):
+    """A partition without news was not in the batch, and lost its position."""
+    broker.create("quiet", 2)
+    broker.produce_ids("quiet", [1], partition=0)
+    broker.produce_ids("quiet", [2], partition=1)
+    home = broker.home(tmp_path, topic="quiet")
+    home.run()
+    for number in (3, 4):
+        broker.produce_ids("quiet", [number], partition=0)
+        home.run()
+    broker.produce_ids("quiet", [5], partition=1)
+    home.run()
+    assert home.column("id") == [1, 2, 3, 4, 5]
+
+
+def test_19_04_a_topic_that_was_made_again_is_told_and_not_skipped(broker, tmp_path):
+    """Its records before the old position were lost, and the audit said nothing."""
+    broker.create("again")
+    broker.produce_ids("again", [1, 2])
+    home = broker.home(tmp_path, topic="again")
+    home.run()
+    broker.delete("again")
+    broker.create("again")
+    broker.produce_ids("again", [3, 4, 5])
+    said = home.failure()
+    assert "again" in said and re.search("created again|deleted|another", said), said
+    audit = home.runner().audit(everything=True)
+    assert audit.difference > 0 or any(one.notes for one in audit), audit.to_dict()
+    assert home.column("id") == [1, 2]
+
+
+def test_19_05_an_edited_catalog_does_not_change_a_batch_that_is_half_written(
+    broker, tmp_path, monkeypatch
+):
+    broker.create("half")
+    broker.produce("half", '{"id": 1}', '{"id": "two"}', '{"id"', '{"id": 4, "more": 1}')
+    home = broker.home(tmp_path, topic="half")
+    from motor_ingesta.engines import local
+
+    real = local._commit_files
+
+    def commit(batch, target, data_files):
+        if target is batch.bronze:
+            raise RuntimeError("killed here")
+        real(batch, target, data_files)
+
+    monkeypatch.setattr(local, "_commit_files", commit)
+    home.failure()
+    monkeypatch.undo()
+    home.edit(source={"value": JSON | {"schema": "id STRING"}}, schema_changes="fail")
+    home.run()
+    assert [row["id"] for row in home.rows()] == [1, None, 4]
+    assert home.reasons() == {"malformed_json": 1}
+    assert home.difference() == 0
+
+
+def test_19_14_an_open_transaction_does_not_hold_back_what_is_before_it(broker, tmp_path):
+    """Committed records before it were not delivered, and the run failed after 210 s."""
+    broker.create("orders")
+    broker.produce_ids("orders", [1, 2])
+    open_one = broker.open_transaction("orders", '{"id": 3}')
+    broker.produce_ids("orders", [4])
+    home = broker.home(tmp_path, topic="orders")
+    began = time.monotonic()
+    home.run()
+    assert time.monotonic() - began < 30
+    assert home.column("id") == [1, 2]
+    open_one.commit_transaction()
+    home.run()
+    assert home.column("id") == [1, 2, 3, 4]
+    assert home.difference() == 0
+
+
+def test_19_15_retention_that_overtakes_a_planned_batch_is_counted_and_passed(
+    broker, tmp_path, monkeypatch
+):
+    """Every later run failed, and the advice named an option that the catalog refuses."""
+    broker.create("kept")
+    broker.produce_ids("kept", range(10))
+    home = broker.home(tmp_path, topic="kept")
+    from motor_ingesta.engines.local import LocalEngine
+
+    def killed(*_):
+        raise RuntimeError("killed here")
+
+    monkeypatch.setattr(LocalEngine, "write", killed)
+    home.failure()
+    monkeypatch.undo()
+    broker.remove_before("kept", 6)
+    report = home.run()
+    assert home.column("id") == [6, 7, 8, 9]
+    assert report.lost_offsets == 6
+    assert any("kept" in warning and "0 to 5" in warning for warning in report.warnings)
+    broker.produce_ids("kept", [10])
+    assert not home.run().error
+    assert home.column("id") == [6, 7, 8, 9, 10]
+
+
+def test_19_15_a_batch_that_is_whole_needs_no_records_to_be_finished(broker, tmp_path, monkeypatch):
+    """Killed before its commit, and then retention: nothing may be missing, nor said to be lost."""
+    broker.create("done")
+    broker.produce_ids("done", range(5))
+    home = broker.home(tmp_path, topic="done")
+
+    def killed(*_):
+        raise RuntimeError("killed here")
+
+    monkeypatch.setattr("motor_ingesta.storage.checkpoint.Checkpoint.commit", killed)
+    home.failure()
+    monkeypatch.undo()
+    broker.remove_before("done", 5)
+    home.run()
+    assert home.column("id") == [0, 1, 2, 3, 4]
+    assert home.rows("quarantine") == []
+
+
+def times_of_old_records(home):
+    "Offset → time, of the records that the version before read."
+    found = {}
+    for zone in ("bronze", "quarantine"):
+        table = DeltaTable(str(home / "datalakecaso" / zone / "farm/events")).to_pyarrow_table()
+        found |= dict(zip(table["_offset"].to_pylist(), table["_timestamp"].to_pylist()))
+    return found
+
+
+def test_19_21_a_topic_of_the_version_before_goes_on(broker, tmp_path):
+    home = copy_home(tmp_path)
+    broker.create("farm.events")
+    producer = Producer({"bootstrap.servers": broker.address})
+    for offset, moment in sorted(times_of_old_records(home).items()):
+        value = json.dumps({"id": offset, "kind": "k"}) if offset < 8 else "not json"
+        producer.produce("farm.events", value, timestamp=int(moment.timestamp() * 1000))
+    producer.produce("farm.events", '{"id": 9, "kind": "new"}')
+    assert producer.flush(30) == 0
+    text = (home / "catalog.yml").read_text()
+    connections = f"connections:\n  kafka: {{bootstrap_servers: '{broker.address}'}}\n"
+    (home / "catalog.yml").write_text(text + connections)
+    runner = MotorIngesta(home, home / "catalog.yml", engine="local")
+    report = runner.run("farm/events").datasets[0]
+    assert (report.error, report.rows_written, report.rows_quarantined) == ("", 1, 0)
+    audit = runner.audit("farm/events", everything=True)
+    assert audit.difference == 0, audit.to_dict()
+
+
+EDITS = {
+    "as it was": {},
+    "more columns": {
+        "source": {"value": JSON | {"schema": "id BIGINT, more BIGINT, note STRING"}},
+        "schema_changes": "ignore",
+    },
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_19_kill_at_each_write(broker, tmp_path, edit):
+    """Each place of a second batch; then the catalog is edited, and the next run makes it whole."""
+    topic = "kill-" + edit.replace(" ", "-")
+    broker.create(topic, 2)
+    broker.produce_ids(topic, [0, 1], partition=0)
+    template = broker.home(tmp_path / "template", topic=topic)
+    template.run()
+    for partition in (0, 1):
+        values = [f'{{"id": {n}, "more": {n}}}' for n in (2, 3)]
+        broker.produce(topic, *values, '{"id": "x"}', '{"id"', partition=partition)
+    whole = tmp_path / "whole"
+    shutil.copytree(template.path, whole)
+    for place, name in enumerate(run_killed_at(whole, whole / "catalog.yml", -1)):
+        path = tmp_path / str(place)
+        shutil.copytree(template.path, path)
+        assert run_killed_at(path, path / "catalog.yml", place) is None, name
+        home = broker.home(path, topic=topic)
+        home.edit(**EDITS[edit])
+        home.run()
+        places = Counter(
+            (row["_partition"], row["_offset"])
+            for zone in ("bronze", "quarantine")
+            for row in home.rows(zone)
+        )
+        assert places == Counter([(0, n) for n in range(6)] + [(1, n) for n in range(4)]), name
+        assert home.difference() == 0, name
+        shutil.rmtree(path)

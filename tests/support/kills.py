@@ -1,0 +1,100 @@
+"""Kill a run at each place where it writes: one process for each place."""
+
+import multiprocessing
+import os
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+
+KILLED = 9
+
+
+class Places:
+    "Counts the writes of a run, and ends the process at one of them."
+
+    def __init__(self, kill_at: int, end: Callable[[], None] = lambda: os._exit(KILLED)):
+        self.kill_at, self._end = kill_at, end
+        self.names: list[str] = []
+
+    def pass_by(self, name: str) -> None:
+        self.names.append(name)
+        if len(self.names) - 1 == self.kill_at:
+            self._end()
+
+    def around(self, owner, name: str, label: str, patch=setattr) -> None:
+        "Make the places before and after each call of a function."
+        real = getattr(owner, name)
+
+        @wraps(real)
+        def instead(*arguments, **named):
+            what = f"{label} {_described(arguments)}".strip()
+            self.pass_by(f"before {what}")
+            result = real(*arguments, **named)
+            self.pass_by(f"after {what}")
+            return result
+
+        patch(owner, name, instead)
+
+
+def _described(arguments) -> str:
+    paths = [a for a in arguments if isinstance(a, (str, Path))]
+    return "/".join(Path(paths[-1]).parts[-2:]) if paths else ""
+
+
+def watch_files(places: Places, patch=setattr) -> None:
+    "The small files of the engine: each is written aside, then renamed."
+    from motor_ingesta.sources import files
+
+    places.around(files, "delete_file", "delete landed", patch)
+    places.around(files, "move_file", "archive", patch)
+    watch_checkpoint(places, patch)
+
+
+def watch_checkpoint(places: Places, patch=setattr) -> None:
+    "The files of the checkpoint."
+    from motor_ingesta.storage import checkpoint
+
+    places.around(Path, "replace", "rename", patch)
+    places.around(checkpoint, "delete_file", "delete", patch)
+
+
+def watch_delta_rs(places: Places) -> None:
+    "The writes of the local engine to its tables."
+    from motor_ingesta.engines import local
+    from motor_ingesta.tables import data_files, delta
+
+    places.around(data_files._FileWriter, "close", "data file")
+    places.around(delta, "_add_files", "commit")
+    places.around(delta, "_add_columns", "add columns")
+    places.around(delta, "append_rows", "run table")
+    places.around(local.LocalEngine, "prepare", "prepare")
+
+
+def _run(home, catalog, kill_at, sender) -> None:
+    from motor_ingesta.pipeline.runner import MotorIngesta
+
+    places = Places(kill_at)
+    watch_files(places)
+    watch_delta_rs(places)
+    report = MotorIngesta(home, catalog, engine="local").run()
+    sender.send((places.names, [(d.status, d.error) for d in report.datasets]))
+    sender.close()
+
+
+def run_killed_at(home, catalog, kill_at: int) -> list[str] | None:
+    "Run in a process that ends at a place; the places of the run, None if it was killed."
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["motor_ingesta.pipeline.runner", "support.kills"])
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_run, args=(home, catalog, kill_at, sender))
+    process.start()
+    sender.close()
+    try:
+        names, statuses = receiver.recv()
+    except EOFError:
+        process.join(60)
+        assert process.exitcode == KILLED, process.exitcode
+        return None
+    process.join(60)
+    assert statuses == [("succeeded", "")], statuses
+    return names
