@@ -17,7 +17,7 @@ import sys
 import motor_ingesta
 
 # Modules made of widgets, which are in the extra `lab`.
-WIDGETS = {f"motor_ingesta.panels.{name}" for name in ("widgets", "generate", "run", "tables")}
+WIDGETS = {f"motor_ingesta.panels.{name}" for name in ("widgets", "generate", "run", "tables", "cluster", "editor")}
 
 found = pkgutil.walk_packages(motor_ingesta.__path__, "motor_ingesta.")
 names = {module.name for module in found} - {"motor_ingesta._modidx"}

@@ -230,7 +230,7 @@ def _packed(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 _PACKED_SCHEMA = pa.schema([("content", pa.binary())])
 
-# %% ../../nbs/engines/spark.ipynb #4f766860
+# %% ../../nbs/engines/spark.ipynb #7d1a10cc
 class SparkEngine:
     "Reads in Spark's Python workers and writes with Spark."
 
@@ -254,7 +254,7 @@ class SparkEngine:
 
     def append(self, target: TableTarget, rows: pa.Table) -> None:
         "Append some rows, not as a batch."
-        frame = self.spark.createDataFrame(rows).coalesce(1)
+        frame = _frame(self.spark, rows).coalesce(1)
         frame.write.format("delta").mode("append").option("mergeSchema", "true").save(target.uri)
 
     def committed_batch(self, uri: str, app_id: str) -> int:
@@ -291,7 +291,7 @@ class SparkEngine:
         if counts is None or rejected is None:
             return self._write_quarantine(batch)
         if not self._has(batch.quarantine, batch):
-            self._commit(batch, batch.quarantine, self.spark.createDataFrame(rejected))
+            self._commit(batch, batch.quarantine, _frame(self.spark, rejected))
         return counts
 
     def _has(self, target: TableTarget, batch: BatchWrite) -> bool:
@@ -423,7 +423,7 @@ class SparkEngine:
         table = pa.Table.from_batches(open_batches(), target.schema)
         rows = self.spark.createDataFrame([], spark_schema(target.schema))
         if table.num_rows:
-            rows = self.spark.createDataFrame(table).coalesce(1)
+            rows = _frame(self.spark, table).coalesce(1)
         metadata = {"run_id": run_id}
         spark_delta.commit_batch(self.spark, target.uri, rows, app_id, batch_id, metadata)
         return True
@@ -434,7 +434,7 @@ class SparkEngine:
 
         if not keys.num_rows or not exists(f"{uri}/_delta_log"):
             return 0
-        source = self.spark.createDataFrame(keys)
+        source = _frame(self.spark, keys)
         source = source.withColumns({"marked_at": F.lit(at), "marked_by": F.lit(run_id)})
         view = f"replayed_{uuid.uuid4().hex}"
         source.createOrReplaceTempView(view)
@@ -449,6 +449,11 @@ class SparkEngine:
             return done.first()["num_updated_rows"]
         finally:
             self.spark.catalog.dropTempView(view)
+
+
+def _frame(spark: SparkSession, rows: pa.Table) -> DataFrame:
+    "Rows for Spark in one piece: PySpark 4.1 drops what follows an empty chunk."
+    return spark.createDataFrame(rows.combine_chunks())
 
 
 def _metrics_of(observation) -> dict[str, Any] | None:

@@ -66,7 +66,7 @@ def _zone(header: ContainerHeader) -> str:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return "UTC"
 
-# %% ../../nbs/formats/avro.ipynb #3d71a32b
+# %% ../../nbs/formats/avro.ipynb #87936a67
 @dataclass(frozen=True)
 class AvroOptions:
     "Options of Avro files."
@@ -79,6 +79,7 @@ class AvroFormat:
     "Avro object container files."
 
     name = "avro"
+    has_lines = False
     fixed_columns: pa.Schema | None = None
 
     def parse_options(self, options: dict[str, str]) -> AvroOptions:

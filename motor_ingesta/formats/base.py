@@ -73,7 +73,7 @@ class Parsed:
     )
     rejected: pa.Table = field(default_factory=REJECTED_SCHEMA.empty_table)
 
-# %% ../../nbs/formats/base.ipynb #bb2f5838
+# %% ../../nbs/formats/base.ipynb #5f038908
 @dataclass(frozen=True)
 class ReadSchema:
     "The columns to read, and what is done with values that do not fit."
@@ -93,9 +93,9 @@ class Format(Protocol):
     """
 
     name: str  # as the catalog says it
-    fixed_columns: (
-        pa.Schema | None
-    )  # the columns that every file of this format has; None if a schema says them
+    has_lines: bool  # whether records are lines, so that tiny files are parsed together
+    # the columns that every file of this format has; None if a schema says them
+    fixed_columns: pa.Schema | None
 
     def parse_options(self, options: dict[str, str]) -> Any:
         """The options of the catalog, checked.

@@ -22,7 +22,7 @@ from .convert import OptionError
 # %% auto #0
 __all__ = ['CONTENT_LIMIT', 'FORMAT', 'BinaryFormat']
 
-# %% ../../nbs/formats/binary.ipynb #84460949
+# %% ../../nbs/formats/binary.ipynb #173e39c6
 CONTENT_LIMIT = 2**30  # bytes
 
 
@@ -30,6 +30,7 @@ class BinaryFormat:
     "Whole files, of one column: `content`."
 
     name = "binary"
+    has_lines = False
     fixed_columns: pa.Schema | None = pa.schema([("content", pa.binary())])
 
     def parse_options(self, options: dict[str, str]) -> None:

@@ -1506,11 +1506,12 @@ def _reject_long(cells: _Cells, options: CsvOptions, rejected: dict[int, tuple[s
     cells.columns = {name: column.filter(keep) for name, column in cells.columns.items()}
     cells.records = records[~is_long]
 
-# %% ../../nbs/formats/csv.ipynb #133d7ae8
+# %% ../../nbs/formats/csv.ipynb #f4432b0a
 class CsvFormat:
     "CSV files; with `multiLine`, values may have line breaks."
 
     name = "csv"
+    has_lines = True
     fixed_columns: pa.Schema | None = None
 
     def parse_options(self, options: dict[str, str]) -> CsvOptions:

@@ -245,11 +245,12 @@ def _are_json(texts: pa.Array) -> np.ndarray:
     valid = one_array(relation.to_arrow_table()["valid"])
     return to_numpy(valid)
 
-# %% ../../nbs/formats/json.ipynb #3b8fc3b6
+# %% ../../nbs/formats/json.ipynb #3e50a62a
 class JsonFormat:
     "JSON objects, one a line."
 
     name = "json"
+    has_lines = True
     fixed_columns: pa.Schema | None = None
 
     def parse_options(self, options: dict[str, str]) -> JsonOptions:

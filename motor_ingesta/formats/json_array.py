@@ -77,7 +77,7 @@ def elements_between(
     trimmed = np.maximum(before_space(array, ends), begins)
     return slices_of(pa.py_buffer(data), begins, trimmed)
 
-# %% ../../nbs/formats/json_array.ipynb #b518a664
+# %% ../../nbs/formats/json_array.ipynb #0dc79eaa
 RAW_LIMIT = 16 * 2**20  # bytes kept of a document that is rejected as a whole
 HELD_BACK = 32 * 2**20  # bytes that are parsed only when the document has come to its end
 
@@ -137,6 +137,8 @@ def _document_blocks(stream: IO[bytes]) -> Iterator[pa.Array]:
         is_closed = not data.endswith(b",") or len(cutter.part.closings) > 0
         if is_closed:
             ends = _closed(data, cutter.part)
+        if not len(ends):  # it breaks off inside its first element
+            raise _BrokenDocumentError
         first = data[begin : int(ends[0])]
         is_empty = depth == 0 and len(ends) == 1 and not first.strip(_SPACE)
         if not is_empty:
@@ -254,11 +256,12 @@ def _rejected_block(file: SourceFile, options: JsonOptions) -> Block:
 def _one_rejected(raw: bytes, why: RejectedDocument) -> Block:
     return Block(pa.array([raw], pa.binary()), context=why)
 
-# %% ../../nbs/formats/json_array.ipynb #7e8386f5
+# %% ../../nbs/formats/json_array.ipynb #3190e047
 class JsonArrayFormat:
     "One JSON array or object a file."
 
     name = "json_array"
+    has_lines = False
     fixed_columns: pa.Schema | None = None
 
     def parse_options(self, options: dict[str, str]) -> JsonOptions:

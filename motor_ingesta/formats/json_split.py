@@ -20,7 +20,7 @@ from .lines import values_of
 __all__ = ['DEPTH_STEPS', 'Children', 'Members', 'split_objects', 'split_arrays', 'structure_places', 'after_space',
            'before_space', 'slices_of']
 
-# %% ../../nbs/formats/json_split.ipynb #a79b6a60
+# %% ../../nbs/formats/json_split.ipynb #a8916dea
 @dataclass(frozen=True)
 class Children:
     "The elements of arrays, or the members of objects."
@@ -93,8 +93,7 @@ def _outermost_marks(texts: pa.Array, max_depth: int) -> _Marks:
     commas = places[marks == ord(",")]
     _mark(sound, bounds, too_deep)
     _mark(sound, bounds, _stray_commas(data, commas))
-    depths_before = depths - steps
-    is_top = (np.minimum(depths, depths_before) == 0) | ((depths == 1) & (steps == 0))
+    is_top = (depths == 0) | ((depths == 1) & (steps >= 0))
     return _Marks(buffer, data, places[is_top], marks[is_top], steps[is_top], sound)
 
 
@@ -234,8 +233,8 @@ def _with_twins(parents: np.ndarray, names: pa.DictionaryArray) -> np.ndarray:
     codes = to_numpy(names.indices).astype(np.int64)
     stride = len(names.dictionary) + 1
     keys = parents * stride + codes
-    if (np.diff(keys) > 0).all():
+    if (keys[1:] > keys[:-1]).all():
         return keys[:0]
     keys.sort()
-    is_twin = np.diff(keys) == 0
+    is_twin = keys[1:] == keys[:-1]
     return keys[1:][is_twin] // stride

@@ -391,11 +391,12 @@ def _unpacked_bytes(batch: pa.RecordBatch) -> int:
             size += batch.num_rows * _longest(dictionary)
     return size
 
-# %% ../../nbs/formats/parquet.ipynb #74a34e70
+# %% ../../nbs/formats/parquet.ipynb #14e79650
 class ParquetFormat:
     "Parquet files, whose rows have names and types."
 
     name = "parquet"
+    has_lines = False
     fixed_columns: pa.Schema | None = None
 
     def parse_options(self, options: dict[str, str]) -> ParquetOptions:

@@ -56,11 +56,12 @@ def text_options(options: Mapping[str, str]) -> LineRules:
         )
     return rules
 
-# %% ../../nbs/formats/text.ipynb #c6ad1943
+# %% ../../nbs/formats/text.ipynb #ee5e3b3b
 class TextFormat:
     "Text files, of one column: `value`."
 
     name = "text"
+    has_lines = True
     fixed_columns: pa.Schema | None = pa.schema([("value", pa.string())])
 
     def parse_options(self, options: dict[str, str]) -> LineRules:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # %% auto #0
 __all__ = ['TableQuery', 'DuckDBQuery', 'SparkQuery', 'query_of', 'literal', 'read_rows', 'readable']
 
-# %% ../../nbs/panels/query.ipynb #cb85d969
+# %% ../../nbs/panels/query.ipynb #f915b201
 class TableQuery(Protocol):
     "A table that answers SQL."
 
@@ -56,7 +56,8 @@ class DuckDBQuery:
     def select(self, expressions: str, rest: str = "") -> pa.Table:
         "The rows of `SELECT expressions FROM the table rest`."
         sql = f"SELECT {expressions} FROM source {rest}"
-        return self._relation.query("source", sql).to_arrow_table()
+        answer: Any = self._relation.query("source", sql)
+        return answer.to_arrow_table()
 
 
 class SparkQuery:
@@ -90,7 +91,7 @@ def _without_places(sql: str) -> str:
 
 
 def query_of(
-    table: DuckDBPyRelation | DataFrame,  # what `MotorIngesta.bronze` gives
+    table: Any,  # what `MotorIngesta.bronze` gives: a DuckDB relation or a Spark DataFrame
 ) -> TableQuery:
     "A table of either engine as something that answers SQL."
     is_spark = type(table).__module__.startswith("pyspark.")

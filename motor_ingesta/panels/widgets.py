@@ -172,8 +172,12 @@ class BackgroundTask:
         for act in after:
             act()
 
-# %% ../../nbs/panels/widgets.ipynb #2960d9dd
+# %% ../../nbs/panels/widgets.ipynb #b047d454
 Outcome = str | MotorIngestaError | None
+
+
+# what to start next: the arguments of `start`
+_Start = tuple[str, Callable[[BackgroundTask], Any], Callable[[Any], Outcome] | None]
 
 
 def _ignore(value: Any) -> None:
@@ -197,7 +201,7 @@ class TaskRunner:
         self._key, self._buttons, self._stop = key, list(buttons), stop
         self._on_progress, self._on_done = on_progress, on_done
         self._hide_secrets = hide_secrets
-        self._waiting: tuple | None = None  # what to start next
+        self._waiting: _Start | None = None
         self._attended: BackgroundTask | None = None  # the last one
         if stop:
             stop.on_click(self._click_stop)
@@ -278,7 +282,8 @@ class TaskRunner:
         self._switch(is_working=False)
         waiting, self._waiting = self._waiting, None
         if waiting:
-            self.start(*waiting, wait=True)
+            description, do, on_done = waiting
+            self.start(description, do, on_done, wait=True)
 
     def _switch(self, is_working: bool) -> None:
         for button in self._buttons:

@@ -52,7 +52,7 @@ def dataset_lock(
         DatasetBusyError: another run holds the dataset.
     """
     folder = lake.checkpoint(dataset)
-    now = dt.datetime.now(dt.timezone.utc)
+    now = dt.datetime.now(dt.UTC)
     holder = {
         "run": run_id,
         "process": os.getpid(),

@@ -21,7 +21,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 from tenacity import (
     RetryCallState,
     Retrying,
@@ -62,7 +61,7 @@ from ..tables.maintenance import maintain
 
 if TYPE_CHECKING:
     import pandas as pd
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import SparkSession
 
     from motor_ingesta.operations.audit import AuditReport
     from motor_ingesta.operations.recovery import Recovery
@@ -377,7 +376,7 @@ def _catalog_of(catalog: Catalog | str | Path | None) -> Catalog:
 
 def new_context() -> RunContext:
     "A new run's id, and the time now."
-    now = dt.datetime.now(dt.timezone.utc)
+    now = dt.datetime.now(dt.UTC)
     return RunContext(f"{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}", now)
 
 # %% ../../nbs/pipeline/runner.ipynb #9096f5ef
@@ -531,7 +530,7 @@ class _DatasetRun:
         source = self._runner.source_of(self._dataset)
         context = self._run.context
         if self._run._poll_seconds is not None:
-            context = replace(context, ingested_at=dt.datetime.now(dt.timezone.utc))
+            context = replace(context, ingested_at=dt.datetime.now(dt.UTC))
         processor = BatchProcessor(self._dataset, source, engine, self._bronze, self._quarantine)
         self._check_lock()
         began = time.perf_counter()

@@ -131,7 +131,7 @@ def _ranges(file: FileSplit, header_lines: int) -> Iterator[FileSplit]:
         end = min(start + SPLIT_BYTES, file.size)
         yield FileSplit(file.path, file.size, file.modified_ns, start, end, header_lines)
 
-# %% ../../nbs/sources/files.ipynb #51077b2e
+# %% ../../nbs/sources/files.ipynb #3602caf5
 RAW_LIMIT = 16 * 2**20  # bytes of a file that are kept in the quarantine
 EMPTY_FILE = "the file is empty (0 bytes)"
 MISSING_FILE = "a file was there when the folder was listed, and is not any more"
@@ -163,10 +163,11 @@ class FileReader(BatchReader):
             BrokenFileError: a block could not be read after others were.
             SchemaUnsettledError: the dataset asks that the schema is settled first.
         """
-        if len(group) > 1:
+        if len(group) > 1 and self.format.has_lines:
             yield from self._read_together(group)
-        else:
-            yield from self._read_one(group[0])
+            return
+        for split in group:
+            yield from self._read_one(split)
 
     def _read_one(self, split: FileSplit) -> Iterator[Chunk]:
         started = False
@@ -189,9 +190,6 @@ class FileReader(BatchReader):
                 yield self._whole_file(split, error.message)
                 continue
             for block in blocks:
-                if not isinstance(block.records, pa.Array):  # typed rows
-                    yield self.chunk(self._parse(block), split.origin)
-                    continue
                 if waiting and not _go_together(waiting[0][1], block):
                     yield from self._read_waiting(waiting)
                     waiting = []
@@ -209,9 +207,7 @@ class FileReader(BatchReader):
 
     def _parse_together(self, waiting: list[tuple[FileSplit, Block]]) -> tuple[Parsed, pa.Table]:
         first = waiting[0][1]
-        are_lines = first.context is None
-        parts = [_with_line_end(b.records) if are_lines else b.records for _, b in waiting]
-        records = pa.concat_arrays(parts)
+        records = pa.concat_arrays([_with_line_end(block.records) for _, block in waiting])
         parsed = self._parse(Block(records, first.columns, first.context))
         counts = [len(block.records) for _, block in waiting]
         origins = [split.origin for split, _ in waiting]

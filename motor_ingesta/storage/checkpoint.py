@@ -205,7 +205,7 @@ class Checkpoint:
 
     def begin(self, **contents) -> Batch:
         "Plan the next batch. From now on it will be done, by this run or by a later one."
-        self.identity  # noqa: B018  a plan needs an owner
+        self.identity
         batch = Batch(self.planned() + 1, **contents)
         self.amend(batch)
         return batch
@@ -299,7 +299,7 @@ class Checkpoint:
         self, positions: Positions, starts: Positions, topic_ids: dict[str, str]
     ) -> None:
         "Record what a look at the topics found, also when there is nothing to read."
-        self.identity  # noqa: B018  positions need an owner
+        self.identity
         known = self.store.read("positions") or {}
         content = {
             "positions": positions,
@@ -383,7 +383,7 @@ class Checkpoint:
 
     def not_before(self, now: dt.datetime) -> dt.datetime:
         "The time to write on rows: now, or that of the last batch if the clock went back since."
-        last = dt.datetime.fromtimestamp(self._last_commit().get("at", 0), dt.timezone.utc)
+        last = dt.datetime.fromtimestamp(self._last_commit().get("at", 0), dt.UTC)
         return max(now, last)
 
     def replays(self) -> list[dict[str, Any]]:
@@ -406,7 +406,7 @@ class Checkpoint:
         batch = Batch(self.planned() + 1, files=list(files), offsets=offsets or {})
         self.commit(batch, at)
         self.amend(batch)
-        self.identity  # noqa: B018  made when it is first asked for
+        self.identity
 
     def forget(self) -> None:
         "Make it a new checkpoint; the history of schemas stays."

@@ -24,7 +24,7 @@ from ..storage.lake import delete_file, filesystem, is_store
 # %% auto #0
 __all__ = ['PartitionKey', 'file_statistics', 'DataFile', 'DataFileWriter']
 
-# %% ../../nbs/tables/data_files.ipynb #a44372c8
+# %% ../../nbs/tables/data_files.ipynb #94c97ea7
 _COLUMNS_WITH_STATISTICS = 32  # Delta's own default
 _LONGEST_TEXT = 32  # characters
 
@@ -91,10 +91,10 @@ def _json_value(value: Any) -> Any:
     if isinstance(value, str):
         return value if len(value) <= _LONGEST_TEXT and value.isprintable() else None
     if isinstance(value, dt.datetime):
-        return value.astimezone(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return value.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     if isinstance(value, dt.date):
         return value.isoformat()
-    if isinstance(value, bool) or isinstance(value, Decimal):
+    if isinstance(value, (bool, Decimal)):
         return None
     return value if isinstance(value, (int, float)) else None
 

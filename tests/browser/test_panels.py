@@ -652,8 +652,8 @@ def test_voila(home, lab, services, window):
     ) == (made.bronze, made.quarantine)
     window.check(
         around=r"https://cdn\S+/(@fortawesome|mathjax)/"
-        r"|labextensions/(@jupyter-notebook/lab-extension|jupyterlab-jupytext)/"
-    )  # Voilà's template asks for icons and formulas, which the panel has none of, and Voilà loads the extensions of Notebook and of Jupytext, where they are installed
+        r"|labextensions/@jupyter-notebook/lab-extension/"
+    )  # Voilà's template asks for icons and formulas, which the panel has none of, and Voilà loads Notebook's extension
 
 
 def test_notebook_7(home, lab, window):

@@ -156,10 +156,10 @@ def test_an_audit_is_not_misled_by_a_clock(tmp_path, monkeypatch):
     from deltalake import DeltaTable, write_deltalake
 
     from motor_ingesta.pipeline import runner as module
-    from motor_ingesta.storage.checkpoint import Checkpoint
     from motor_ingesta.pipeline.runner import MotorIngesta
     from motor_ingesta.simulator.events import generate_events
     from motor_ingesta.simulator.farmia import Trouble
+    from motor_ingesta.storage.checkpoint import Checkpoint
 
     name, today = "iot/telemetry", module.new_context
     with Services(tmp_path, free_port(), free_port()):

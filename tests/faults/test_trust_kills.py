@@ -13,7 +13,7 @@ import pytest
 from support.kills import run_killed_at
 from support.trust import json_files
 
-FIRST = {"a.json": range(0, 4), "b.json": range(4, 8)}
+FIRST = {"a.json": range(4), "b.json": range(4, 8)}
 SECOND = {"c.json": range(8, 12), "d.json": range(12, 16)}
 EDITS = {
     "as it was": {},

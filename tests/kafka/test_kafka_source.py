@@ -243,7 +243,9 @@ def test_retention_while_reading_leaves_the_rest(broker, monkeypatch):
     broker.produce("overtaken_later", *[b"%d" % i for i in range(100)])
     broker.produce("overtaken_later", *[b"other"] * 50, partition=1)
     broker.remove_before("overtaken_later", 60)
-    monkeypatch.setattr(kafka_records, "_without_gaps", lambda client, admin, ranges, on_gap: ranges)
+    monkeypatch.setattr(
+        kafka_records, "_without_gaps", lambda client, admin, ranges, on_gap: ranges
+    )
     gaps = []
     ranges = {"overtaken_later": {"0": [20, 90], "1": [0, 50]}}
     values = broker.values(ranges, on_gap=gaps.append, patience=10)

@@ -28,7 +28,6 @@ from pyarrow import parquet
 
 from motor_ingesta.catalog.models import KafkaConnection, RegistryConnection, parse_catalog
 from motor_ingesta.local.services import Services, free_port
-from motor_ingesta.local.session import session
 from motor_ingesta.pipeline.runner import MotorIngesta
 from motor_ingesta.simulator.events import make_topics
 from motor_ingesta.sources.registry import Registry
@@ -420,14 +419,13 @@ def check_mode(engine, report, mode: str, kind: str, expected: Counter) -> None:
     )
 
 
-def origins(table, kind: str):  # read by Spark: deltalake does not know type widening yet
-    found = [
-        row[0] for row in table.select("_offset" if kind in EVENTS else "_source_file").collect()
-    ]
+def origins(table, kind: str):
+    column = "_offset" if kind in EVENTS else "_source_file"
+    found = [row[0] for row in table.project(column).fetchall()]
     return found if kind in EVENTS else [Path(plain_path(path)).stem for path in found]
 
 
-def check(spark, home: Path, kind: str, examples: int, endpoints=None, number: int = 0) -> Counter:
+def check(home: Path, kind: str, examples: int, endpoints=None, number: int = 0) -> Counter:
     "Try `examples`; how many files or records, and rows, they were"
     tried = Counter()
 
@@ -442,7 +440,7 @@ def check(spark, home: Path, kind: str, examples: int, endpoints=None, number: i
     @given(st.lists(FILES[kind], min_size=4, max_size=12) if kind in FILES else EVENTS[kind])
     def holds(drawn):
         topic = f"any.{uuid.uuid4().hex}"
-        engine = MotorIngesta(home / uuid.uuid4().hex, datasets(kind, topic), spark=spark)
+        engine = MotorIngesta(home / uuid.uuid4().hex, datasets(kind, topic), engine="local")
         if kind in FILES:
             for mode in MODES:
                 folder = Path(engine.lake.landing(f"any/{mode}"), "2026/01/07")
@@ -489,33 +487,25 @@ def check(spark, home: Path, kind: str, examples: int, endpoints=None, number: i
 
 
 @pytest.fixture(scope="module")
-def spark():
-    spark = session()
-    yield spark
-    spark.stop()
-
-
-@pytest.fixture(scope="module")
 def endpoints(tmp_path_factory):
     with Services(tmp_path_factory.mktemp("services"), free_port(), free_port()) as endpoints:
         yield endpoints
 
 
 @pytest.mark.parametrize("kind", (*FILES, *EVENTS))
-def test_rows_in_rows_out(spark, endpoints, tmp_path, kind):
-    assert check(spark, tmp_path, kind, 5, endpoints)["examples"] >= 5
+def test_rows_in_rows_out(endpoints, tmp_path, kind):
+    assert check(tmp_path, kind, 5, endpoints)["examples"] >= 5
 
 
 def main(examples: int, number: int, kinds: list[str]) -> dict:
-    spark, told = session(), {}
+    told = {}
     with (
         tempfile.TemporaryDirectory() as home,
         Services(Path(home, "services"), free_port(), free_port()) as endpoints,
     ):
         for kind in kinds or (*FILES, *EVENTS):
-            told[kind] = dict(check(spark, Path(home), kind, examples, endpoints, number))
+            told[kind] = dict(check(Path(home), kind, examples, endpoints, number))
             print(kind, told[kind], file=sys.stderr, flush=True)
-    spark.stop()
     return {"seed": number, **told}
 
 

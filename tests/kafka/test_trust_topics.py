@@ -220,7 +220,9 @@ def times_of_old_records(home):
     found = {}
     for zone in ("bronze", "quarantine"):
         table = DeltaTable(str(home / "datalakecaso" / zone / "farm/events")).to_pyarrow_table()
-        found |= dict(zip(table["_offset"].to_pylist(), table["_timestamp"].to_pylist()))
+        found |= dict(
+            zip(table["_offset"].to_pylist(), table["_timestamp"].to_pylist(), strict=True)
+        )
     return found
 
 

@@ -24,7 +24,9 @@ def runners(spark, tmp_path_factory):
     catalog = parse_catalog(CATALOG)
     found = {
         "local": MotorIngesta(tmp_path_factory.mktemp("local"), catalog, engine="local"),
-        "spark": MotorIngesta(tmp_path_factory.mktemp("spark"), catalog, engine="spark", spark=spark),
+        "spark": MotorIngesta(
+            tmp_path_factory.mktemp("spark"), catalog, engine="spark", spark=spark
+        ),
     }
     for runner in found.values():
         land_corpus(runner.lake, catalog.datasets)

@@ -13,9 +13,7 @@ from support.bad_input import CATALOG, CORPUS, dt, land_corpus, wrong_files
 
 @pytest.fixture(scope="module")
 def runner(tmp_path_factory):
-    runner = MotorIngesta(
-        tmp_path_factory.mktemp("bad"), parse_catalog(CATALOG), engine="local"
-    )
+    runner = MotorIngesta(tmp_path_factory.mktemp("bad"), parse_catalog(CATALOG), engine="local")
     land_corpus(runner.lake, runner.catalog.datasets)
     return runner
 

@@ -132,7 +132,7 @@ def _options(words: str, home: Path) -> list[str]:
 
 def test_a_warning_names_a_command_that_works(shop):
     land(shop, "1.json", "{broken")
-    message = call(shop, "run").stderr
+    message = call(shop, "run", code=3).stderr
     options = f"--home {shop} --catalog '{shop}/my shop.yml'"
     assert f"motor-ingesta preview shop/orders --quarantine {options}" in message
     assert "malformed_json" in call(shop, "preview", "shop/orders", "--quarantine").stdout
@@ -175,7 +175,7 @@ def test_escapes_in_data_are_shown(shop):
 
 def test_escapes_in_file_names_are_shown(shop):
     (shop / f"landingcaso/shop/orders/{ESCAPE}.json").touch()
-    outputs = [call(shop, "run").output, call(shop, "audit").output]
+    outputs = [call(shop, "run", code=3).output, call(shop, "audit").output]
     outputs.append(call(shop, "preview", "shop/orders", "--quarantine").output)
     assert "\x1b" not in "".join(outputs)
     assert r"shop/orders/\x1b%5D0;gotcha\x07.json" in unfolded(outputs[-1])

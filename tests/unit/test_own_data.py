@@ -61,6 +61,7 @@ datasets:
     dataset: parcelas
     source: {{kind: files, format: csv, schema: "parcela STRING, ha {area}, siembra DATE", options: {options}}}
 """),
+            engine="local",
         )
 
     land("a.csv", "Peñón;12,5;15/03/2026\nmil;1.234,5;16/03/2026")
@@ -73,7 +74,13 @@ datasets:
     assert (
         engine("DECIMAL(10,2)").replay("campo/parcelas").rows == 2
     )  # bronze was empty, and took the new type
-    found = engine("DECIMAL(10,2)").bronze("campo/parcelas").order("ha").project("parcela, ha, siembra").fetchall()
+    found = (
+        engine("DECIMAL(10,2)")
+        .bronze("campo/parcelas")
+        .order("ha")
+        .project("parcela, ha, siembra")
+        .fetchall()
+    )
     assert [(name, str(area), str(day)) for name, area, day in found] == [
         ("Peñón", "12.50", "2026-03-15"),
         ("mil", "1234.50", "2026-03-16"),

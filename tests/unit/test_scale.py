@@ -3,12 +3,10 @@
 import sys
 import time
 
-import pytest
-
 from motor_ingesta.sources import discovery as arrivals
 from motor_ingesta.storage import checkpoint
 from motor_ingesta.storage.checkpoint import Checkpoint
-from tools.benchmarks.growth import engine_at, ingest, land
+from tools.benchmarks.growth import engine_at, land
 
 DAY = "2027/01/01"
 

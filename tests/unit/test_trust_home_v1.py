@@ -44,9 +44,9 @@ def test_19_21_what_was_unfinished_is_finished_once(home, reports, dataset):
     assert ids == Counter(dict.fromkeys(once, 1)) + Counter({None: 2})
     broken = [row["_raw"] for row in rows(home, "quarantine", dataset)]
     assert broken == [b'{"id": 6, "open"']
-    assert [row["_source_file"].rpartition("/")[2] for row in rows(home, "quarantine", dataset)] == [
-        "c.json"
-    ]
+    assert [
+        row["_source_file"].rpartition("/")[2] for row in rows(home, "quarantine", dataset)
+    ] == ["c.json"]
 
 
 def test_19_21_audit_is_zero_in_the_place_it_was_copied_to(home, reports):

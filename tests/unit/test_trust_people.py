@@ -1,7 +1,6 @@
 """What was said and was not so, and what reaches a terminal (issue 19, 19 to 25)."""
 
 import json
-import os
 import re
 import time
 
@@ -12,9 +11,7 @@ from deltalake import DeltaTable
 from typer.testing import CliRunner
 
 from motor_ingesta.catalog.models import load_catalog
-from motor_ingesta.formats.csv import FORMAT as CSV
-from motor_ingesta.formats.json import FORMAT as JSON
-from support.trust import Home, csv_files, json_files
+from support.trust import csv_files, json_files
 
 ESCAPE = "\x1b[31m\x1b]0;owned\x07"
 
@@ -107,10 +104,14 @@ def read_by_all(path):
     "A table as three readers see it; they must agree."
     by_delta = DeltaTable(path).to_pyarrow_table().sort_by("id")
     by_polars = polars.read_delta(path).sort("id")
-    by_duckdb = duckdb.from_arrow(DeltaTable(path).to_pyarrow_dataset()).order("id").to_arrow_table()
+    by_duckdb = (
+        duckdb.from_arrow(DeltaTable(path).to_pyarrow_dataset()).order("id").to_arrow_table()
+    )
     assert by_delta.column_names == by_polars.columns == by_duckdb.column_names
     for name in by_delta.column_names:
-        assert by_delta[name].to_pylist() == by_polars[name].to_list() == by_duckdb[name].to_pylist()
+        assert (
+            by_delta[name].to_pylist() == by_polars[name].to_list() == by_duckdb[name].to_pylist()
+        )
     return by_delta
 
 
@@ -176,7 +177,7 @@ def test_19_23_an_option_that_is_taken_works(tmp_path, option):
 
 
 def test_19_24_no_file_and_no_folder_is_told(tmp_path):
-    """"succeeded" without a word."""
+    """ "succeeded" without a word."""
     home = json_files(tmp_path)
     output = command("run", "--home", tmp_path, "--catalog", home.catalog)
     assert "landingcaso/farm/readings" in re.sub(r"\s+", "", output.output)
@@ -208,7 +209,7 @@ def test_19_24_thresholds_per_dataset(tmp_path):
 
 
 def test_19_24_a_null_value_of_csv_is_advised(tmp_path):
-    """"dep_time: 8,255 × 'NA' does not fit INT; set nullValue: NA"."""
+    """ "dep_time: 8,255 × 'NA' does not fit INT; set nullValue: NA"."""
     home = csv_files(tmp_path, "id INT, dep_time INT", schema_changes="fail")
     home.land("a.csv", "id,dep_time\n" + "1,NA\n" * 30 + "2,517\n")
     report = home.runner().run().datasets[0]

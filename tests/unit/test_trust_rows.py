@@ -3,14 +3,14 @@
 import json
 import os
 import shutil
+from collections import Counter
 
 import pytest
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
-from motor_ingesta.errors import MotorIngestaError
 from motor_ingesta.sources import files
 from motor_ingesta.storage import lake
-from support.trust import Home, csv_files, json_files
+from support.trust import json_files
 
 
 def lines(*rows):
@@ -49,7 +49,9 @@ def test_19_01_no_row_of_nulls_is_made_of_anything(tmp_path, mode):
     assert sorted(row["_raw"] for row in home.rows("quarantine")) == sorted(odd)
 
 
-def test_19_05_an_edited_catalog_does_not_change_a_batch_that_is_half_written(tmp_path, monkeypatch):
+def test_19_05_an_edited_catalog_does_not_change_a_batch_that_is_half_written(
+    tmp_path, monkeypatch
+):
     """Killed between the tables, then `schema_changes` edited: rows were in no table, or in both."""
     home = json_files(tmp_path, schema_changes="rescue")
     home.land("a.json", '{"id": 1, "value": 1.5}\n{"id": "two"}\n{"id": 3\n')
@@ -145,6 +147,7 @@ def test_19_06_a_recovery_that_is_killed_half_way_doubles_nothing(tmp_path, monk
     report = home.runner().run().datasets[0]
     if report.status == "failed":  # it asks for a recovery
         assert "recover" in report.error
+    assert max(Counter(home.column("id")).values(), default=1) == 1
     home.runner().recover("farm/readings")
     home.run()
     assert home.column("id") == list(range(30))
@@ -152,27 +155,24 @@ def test_19_06_a_recovery_that_is_killed_half_way_doubles_nothing(tmp_path, monk
 
 
 def fail_at(monkeypatch, place):
+    "Stop at a write of the checkpoint whose name begins so, or at a call."
     from motor_ingesta.engines.local import LocalEngine
     from motor_ingesta.storage import checkpoint
 
     kind, _, name = place.partition(":")
-    if kind == "append_batch":
-        return monkeypatch.setattr(LocalEngine, "append_batch", lambda *_: stop())
-    if kind == "delete_folder":
-        real_delete = checkpoint.delete_folder
-        return monkeypatch.setattr(
-            checkpoint,
-            "delete_folder",
-            lambda uri: stop() if uri.endswith(f"/{name}") else real_delete(uri),
-        )
-    real = getattr(checkpoint.CheckpointStore, kind)
+    owner = {"append_batch": LocalEngine, "delete_folder": checkpoint}.get(
+        kind, checkpoint.CheckpointStore
+    )
+    real = getattr(owner, kind)
 
-    def instead(store, file, *content):
-        if file.startswith(name):
+    def instead(*arguments):
+        named = [a for a in arguments if isinstance(a, str)]
+        file = named[-1].rpartition("/")[2] if kind == "delete_folder" else "".join(named[:1])
+        if kind == "append_batch" or file.startswith(name):
             stop()
-        return real(store, file, *content)
+        return real(*arguments)
 
-    monkeypatch.setattr(checkpoint.CheckpointStore, kind, instead)
+    monkeypatch.setattr(owner, kind, instead)
 
 
 def foreign_commits(home, count):
@@ -263,3 +263,51 @@ def test_19_09_a_clean_dataset_has_a_quarantine_too(tmp_path):
     home.run()
     shutil.rmtree(home.table_path("quarantine"))
     assert "is gone" in home.failure()
+
+
+def test_a_source_that_is_gone_after_both_commits_is_not_said_to_be_unreadable(
+    tmp_path, monkeypatch
+):
+    """Killed before the batch was on record, then landing was emptied by hand."""
+    home = json_files(tmp_path)
+    landed = home.land("a.json", lines({"id": 1}, {"id": 2}))
+    monkeypatch.setattr("motor_ingesta.storage.checkpoint.Checkpoint.commit", lambda *_: stop())
+    home.failure()
+    monkeypatch.undo()
+    landed.unlink()
+    home.run()
+    assert home.column("id") == [1, 2]
+    assert home.rows("quarantine") == []
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_divided_file_of_which_a_range_breaks_is_in_quarantine_once(tmp_path, monkeypatch, place):
+    """The first range failed alone: its file was in quarantine, and its other rows in bronze."""
+    from motor_ingesta.formats.base import UnreadableFileError
+    from motor_ingesta.formats.json import JsonFormat
+
+    monkeypatch.setattr(files, "SPLIT_BYTES", 64 * 1024)
+    home = json_files(tmp_path)
+    home.land("a.json", lines(*({"id": number} for number in range(15_000))))
+    home.land("b.json", lines({"id": -1}))
+    real = JsonFormat.blocks
+
+    def blocks(self, file, *settings):
+        if getattr(file, "start", -1) == place * 64 * 1024:
+            raise UnreadableFileError("the disk fails here")
+        return real(self, file, *settings)
+
+    monkeypatch.setattr(JsonFormat, "blocks", blocks)
+    home.run()
+    assert home.column("id") == [-1]
+    assert home.reasons() == {"unreadable_file": 1}
+
+
+@pytest.mark.parametrize("mode", ["rescue", "evolve", "fail", "ignore"])
+def test_a_number_of_5000_digits_stops_no_dataset(tmp_path, mode):
+    """`evolve` and `fail`: Python refuses to make an integer of it, and the dataset stopped."""
+    home = json_files(tmp_path, "id BIGINT, x DOUBLE", schema_changes=mode)
+    home.land("a.json", '{"id": 1}\n{"id": 2, "x": ' + "9" * 5000 + "}\n")
+    home.run()
+    assert len(home.rows()) + len(home.rows("quarantine")) == 2
+    assert home.difference() == 0

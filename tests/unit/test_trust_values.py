@@ -4,21 +4,16 @@ import datetime as dt
 import gzip
 import io
 import json
-import resource
 from decimal import Decimal
 
 import fastavro
 import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
 from pyarrow import parquet
 
 from motor_ingesta.formats.avro import read_messages
-from motor_ingesta.formats.base import ReadSchema, UnreadableFileError
-from motor_ingesta.formats.csv import FORMAT as CSV
-from motor_ingesta.formats.json import FORMAT as JSON
+from motor_ingesta.formats.base import ReadSchema
 from motor_ingesta.schemas.avro import avro_schema
-from motor_ingesta.sources import files
 from support.trust import Home, csv_files, json_files, run_python
 
 
@@ -48,7 +43,7 @@ TAGS = {"type": "array", "items": "string"}
 RATES = {"type": "map", "values": "double"}
 PLACE = {"type": "record", "name": "P", "fields": [{"name": "x", "type": "int"}]}
 LEVEL = {"type": "enum", "name": "E", "symbols": ["LOW", "HIGH"]}
-UTC = dt.timezone.utc
+UTC = dt.UTC
 DEFAULTS = {
     "long": ("long", 7, 7),
     "date": (DAY, 19_000, dt.date(2022, 1, 8)),
@@ -132,7 +127,9 @@ def test_19_12_days_of_the_legacy_calendar_are_the_days_that_were_written(tmp_pa
 
 def test_19_12_a_decimal_with_an_exponent_is_none_under_a_locale(tmp_path):
     """`"1,5e3"` under en-US was 15000."""
-    home = csv_files(tmp_path, "n DECIMAL(10,2)", source={"options": {"header": "true", "locale": "en-US"}})
+    home = csv_files(
+        tmp_path, "n DECIMAL(10,2)", source={"options": {"header": "true", "locale": "en-US"}}
+    )
     home.land("a.csv", 'n\n"1,5e3"\n"1,500.25"\n')
     home.run()
     assert [row["n"] for row in home.rows()] == [None, Decimal("1500.25")]

@@ -33,7 +33,6 @@ def main(days: int, files: int, rows: int) -> dict:
                 )
         everything = engine.audit(NAME, everything=True)[0]
         assert everything.checked == (days + 1) * files and not everything.differences
-        engine.spark.stop()
     return {
         "rows a file": rows,
         "files a run": files,

@@ -46,7 +46,8 @@ def engine_at(home: Path, spark=None):
 
     home.mkdir(parents=True, exist_ok=True)
     (home / "catalog.yml").write_text(CATALOG)
-    return MotorIngesta(home, home / "catalog.yml", spark=spark)
+    name = "local" if spark is None else "spark"
+    return MotorIngesta(home, home / "catalog.yml", engine=name, spark=spark)
 
 
 def ingest(engine, rows: int) -> float:  # seconds

@@ -423,7 +423,8 @@ class Chaos:
         if self.worker and self.worker.poll() is None:
             os.killpg(self.worker.pid, signal.SIGKILL)
         self.onlooker.stop()
-        self.kill_server() if self.server else self.engine.spark.stop()
+        if self.server:
+            self.kill_server()
         self.services.stop()
         if self.small_disk:
             subprocess.run(["umount", "--lazy", self.home / "datalakecaso"])

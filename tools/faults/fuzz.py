@@ -11,23 +11,25 @@ import json
 import random
 import struct
 import tempfile
+from collections import Counter
 from io import BytesIO
 from pathlib import Path
 
 import fastavro
+import pyarrow as pa
 
 from motor_ingesta.catalog.models import (
     CatalogError,
-    KafkaSource,
     catalog_yaml,
     farmia_catalog,
     parse_catalog,
 )
-from motor_ingesta.local.session import session
+from motor_ingesta.formats.avro import read_messages
+from motor_ingesta.formats.base import ReadSchema
 from motor_ingesta.pipeline.runner import MotorIngesta
+from motor_ingesta.schemas.avro import avro_schema
 from motor_ingesta.simulator.farmia import SOURCES
 from motor_ingesta.simulator.files import generate_files
-from motor_ingesta.topics import AvroReader, avro_types, decode
 from tools.faults.figures import record
 
 
@@ -62,7 +64,7 @@ def fuzz_catalogs(rng: random.Random, count: int) -> dict:
     return {"catalogs": count, "taken": taken}
 
 
-def fuzz_messages(rng: random.Random, count: int, spark) -> dict:
+def fuzz_messages(rng: random.Random, count: int) -> dict:
     schema = {
         "type": "record",
         "name": "R",
@@ -84,28 +86,21 @@ def fuzz_messages(rng: random.Random, count: int, spark) -> dict:
         mutated(rng, whole) if rng.random() < 0.8 else rng.randbytes(rng.randint(0, 40))
         for _ in range(count)
     ]
-    rows = spark.createDataFrame(
-        [(bytearray(v), bytearray(b"k"), "t", 0, i, None) for i, v in enumerate(values)],
-        "value BINARY, key BINARY, topic STRING, partition INT, offset LONG, headers ARRAY<STRUCT<key: STRING, value: BINARY>>",
-    ).selectExpr("*", "current_timestamp() AS timestamp")
-    writer = json.dumps(schema)
-    types = avro_types(spark, writer)
-    source = KafkaSource(kind="kafka", topic="t", value={"format": "avro"})
-    found = {
-        r[0]: r[1]
-        for r in decode(rows.repartition(8), source, types, AvroReader(types, {1: (writer, types)}))
-        .groupBy("_reason")
-        .count()
-        .collect()
-    }
+    columns = avro_schema(json.dumps(schema))
+    parsed = read_messages(
+        pa.array(values, pa.binary()), ReadSchema(columns), {1: json.dumps(schema)}
+    )
+    found = Counter(parsed.rejected["reason"].to_pylist())
+    if parsed.rows.num_rows:
+        found["good"] = parsed.rows.num_rows
     assert sum(found.values()) == count, found
-    return {"messages": count, **{str(reason or "good"): n for reason, n in found.items()}}
+    return {"messages": count, **found}
 
 
-def fuzz_files(rng: random.Random, count: int, spark) -> dict:
+def fuzz_files(rng: random.Random, count: int) -> dict:
     told = {}
     with tempfile.TemporaryDirectory() as home:
-        engine = MotorIngesta(home, spark=spark)
+        engine = MotorIngesta(home, engine="local")
         for name, source in SOURCES.items():
             if source.topics or source.format == "png":
                 continue
@@ -133,19 +128,14 @@ def fuzz_files(rng: random.Random, count: int, spark) -> dict:
     return told
 
 
-def main(seed: int, catalogs: int, messages: int, files: int, spark=None) -> dict:
-    rng, mine = random.Random(seed), spark is None
-    spark = spark or session()
-    try:
-        return {
-            "seed": seed,
-            **fuzz_catalogs(rng, catalogs),
-            "decoder": fuzz_messages(rng, messages, spark),
-            "readers": fuzz_files(rng, files, spark),
-        }
-    finally:
-        if mine:
-            spark.stop()
+def main(seed: int, catalogs: int, messages: int, files: int) -> dict:
+    rng = random.Random(seed)
+    return {
+        "seed": seed,
+        **fuzz_catalogs(rng, catalogs),
+        "decoder": fuzz_messages(rng, messages),
+        "readers": fuzz_files(rng, files),
+    }
 
 
 if __name__ == "__main__":

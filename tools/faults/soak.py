@@ -41,12 +41,11 @@ ROUND = 10.0  # seconds
 WORKER = """
 import signal, sys, threading
 from motor_ingesta.pipeline.runner import MotorIngesta
-from motor_ingesta.local.session import session
 from motor_ingesta.observability.telemetry import Metrics, json_logs
 metrics, stop = Metrics(), threading.Event()
 metrics.serve(int(sys.argv[2]))
 signal.signal(signal.SIGTERM, lambda *_: stop.set())
-engine = MotorIngesta(sys.argv[1], spark=session("1g"), progress=metrics)
+engine = MotorIngesta(sys.argv[1], engine="local", progress=metrics)
 json_logs(open(sys.argv[3], "a"), engine.known_secrets)
 engine.run(*sys.argv[4:], continuous=True, stop=stop)
 """
@@ -200,8 +199,6 @@ class Soak:
     def close(self) -> None:
         if self.worker.poll() is None:
             os.killpg(self.worker.pid, signal.SIGKILL)
-        if self.engine._spark:
-            self.engine.spark.stop()
         self.services.stop()
 
 
