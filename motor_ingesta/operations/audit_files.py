@@ -34,7 +34,7 @@ from ..tables.delta import table_schema
 # %% auto #0
 __all__ = ['landed_files', 'audit_files', 'time_between_files']
 
-# %% ../../nbs/operations/audit_files.ipynb #096e76da
+# %% ../../nbs/operations/audit_files.ipynb #7e59e32e
 _THREADS = min(8, 2 * (os.cpu_count() or 1))
 
 
@@ -187,6 +187,7 @@ class _FileAudit:
         options, form = self.source.options, self.source.format
         schema = table_schema(self.tables.bronze)
         rules = row_rules(schema, form, options, self.dataset.schema_changes)
+        rules = replace(rules, keeps_unknown=self.source.columns == "all")
         each = -(-sample // len(chosen))
         sampled = [self._sampled(counted, each, list(rules.columns)) for counted in chosen]
         compare_files(self.audit, self.tables, sampled, rules)

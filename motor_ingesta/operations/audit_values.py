@@ -283,7 +283,7 @@ def _moments_match(source: dt.datetime, stored: dt.datetime) -> bool:
         return True
     return source == stored
 
-# %% ../../nbs/operations/audit_values.ipynb #ca1b622e
+# %% ../../nbs/operations/audit_values.ipynb #fbfe8c3c
 Matcher = Callable[[Any, Any, pa.DataType, frozenset[str]], bool]
 
 
@@ -295,6 +295,7 @@ class RowRules:
     matches: Matcher
     skips: frozenset[str] = frozenset()
     keeps_misfits: bool = True  # False: `schema_changes: ignore` leaves them out
+    keeps_unknown: bool = True  # False: `columns: declared` leaves other columns out
     null_texts: frozenset[str] | None = None  # of CSV: texts that are null
 
     def is_null(self, value: Any) -> bool:
@@ -326,7 +327,9 @@ def _is_kept(
         return name in record and _rescued_matches(value, rescued[name])
     if rules.is_null(value):
         return stored is None or stored == value
-    if stored is None or column is None:
+    if column is None:
+        return not (rules.keeps_misfits and rules.keeps_unknown)
+    if stored is None:
         return not rules.keeps_misfits
     return rules.matches(value, stored, column.type, rules.skips)
 
