@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # %% auto #0
 __all__ = ['validate']
 
-# %% ../../nbs/cli/catalog.ipynb #4145d506
+# %% ../../nbs/cli/catalog.ipynb #6dd28c0f
 def validate(
     file: Annotated[Path | None, typer.Argument(help="YAML catalog; default: FarmIA's")] = None,
     schema: Annotated[
@@ -39,7 +39,7 @@ def validate(
 
 def _catalog(file: Path | None) -> Catalog:
     if file is None:
-        from motor_ingesta.simulator.farmia import farmia_catalog
+        from motor_ingesta.farmia import farmia_catalog
 
         return farmia_catalog()
     from motor_ingesta.catalog.loading import load_catalog

@@ -24,7 +24,7 @@ from ..tables.layout import RESERVED_NAMES, source_names
 __all__ = ['Matcher', 'JsonNumber', 'parse_json', 'same_json', 'parse_iso', 'text_matches', 'json_matches', 'source_name',
            'typed_matches', 'RowRules', 'differing_columns', 'data_columns']
 
-# %% ../../nbs/operations/audit_values.ipynb #47063c30
+# %% ../../nbs/operations/audit_values.ipynb #ec7d2ea1
 class JsonNumber(str):
     "A number of a JSON text, as written."
 
@@ -56,18 +56,28 @@ def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def same_json(one: Any, other: Any) -> bool:
-    "Whether two parsed JSON values are equal; numbers are compared by value."
+    "Whether two parsed JSON values are equal, however deep; numbers are compared by value."
+    pairs = [(one, other)]
+    while pairs:
+        first, second = pairs.pop()
+        inside = _pairs_inside(first, second)
+        if inside is None:
+            return False
+        pairs += inside
+    return True
+
+
+def _pairs_inside(one: Any, other: Any) -> list[tuple[Any, Any]] | None:
+    "The values inside two values that are to be compared; None if they differ already."
     if isinstance(one, JsonNumber) and isinstance(other, JsonNumber):
-        return Decimal(one) == Decimal(other)
+        return [] if Decimal(one) == Decimal(other) else None
     if type(one) is not type(other):
-        return False
+        return None
     if isinstance(one, dict):
-        same_names = one.keys() == other.keys()
-        return same_names and all(same_json(one[name], other[name]) for name in one)
+        return [(one[name], other[name]) for name in one] if one.keys() == other.keys() else None
     if isinstance(one, list):
-        same_length = len(one) == len(other)
-        return same_length and all(map(same_json, one, other))
-    return bool(one == other)
+        return list(zip(one, other, strict=True)) if len(one) == len(other) else None
+    return [] if one == other else None
 
 # %% ../../nbs/operations/audit_values.ipynb #56d9f087
 _ISO = re.compile(
