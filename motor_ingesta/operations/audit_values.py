@@ -293,7 +293,7 @@ def _moments_match(source: dt.datetime, stored: dt.datetime) -> bool:
         return True
     return source == stored
 
-# %% ../../nbs/operations/audit_values.ipynb #fbfe8c3c
+# %% ../../nbs/operations/audit_values.ipynb #389b1725
 Matcher = Callable[[Any, Any, pa.DataType, frozenset[str]], bool]
 
 
@@ -346,7 +346,17 @@ def _is_kept(
 
 def _rescued_matches(value: Any, rescued: Any) -> bool:
     is_json = value is None or isinstance(value, (str, bool, dict, list))
-    return not is_json or same_json(value, rescued) or str(value) == str(rescued)
+    if not is_json or same_json(value, rescued) or str(value) == str(rescued):
+        return True
+    return isinstance(value, (dict, list)) and _typed_is_rescued(value, rescued)
+
+
+def _typed_is_rescued(value: Any, rescued: Any) -> bool:
+    "Whether a nested typed value, as Parquet or Avro has it, is what was rescued of it."
+    try:
+        return same_json(parse_json(json.dumps(value)), rescued)
+    except TypeError:
+        return True  # it has dates, bytes or decimals, which JSON spells in several ways
 
 
 def data_columns(schema: pa.Schema) -> dict[str, pa.Field]:

@@ -20,7 +20,7 @@ from .types import is_list
 # %% auto #0
 __all__ = ['rescued_names', 'unsettled_names', 'Inferred', 'infer_rescued', 'merge_types', 'declared_only']
 
-# %% ../../nbs/schemas/inference.ipynb #ffbb9e5f
+# %% ../../nbs/schemas/inference.ipynb #91e0504e
 _MOST_DIGITS = 400  # of a whole number that a type may be found for
 
 
@@ -54,7 +54,7 @@ def unsettled_names(
         return set()
     names = rescued_names(texts)
     if policy.mode == "fail":
-        return names - set(columns.names)
+        return names  # misfits are rejected, so that the rest are fields that the schema lacks
     return {name for name in names - policy.refused if _may_grow(name, columns)}
 
 

@@ -313,7 +313,7 @@ def test_fail_stops_and_says_why(engine, kind):
             and "does not have the dataset's schema" in report.error
             and report.rows_written == 0
         )
-        misfit = report.status == "succeeded" and report.rows_quarantined > 0
+        misfit = report.status == "rejected" and report.rows_quarantined > 0
         if stopped != is_difference and not (is_difference and misfit):
             wrong.append(
                 (change, report.status, report.rows_written, report.rows_quarantined, report.error)
