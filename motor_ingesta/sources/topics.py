@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from motor_ingesta.sources.registry import SecretReader
 
 # %% auto #0
-__all__ = ['TOMBSTONE', 'OffsetSplit', 'AvroContext', 'RecordReader', 'TopicReader', 'TopicSource']
+__all__ = ['TOMBSTONE', 'OffsetSplit', 'AvroContext', 'RecordReader', 'TopicSource', 'TopicReader']
 
 # %% ../../nbs/sources/topics.ipynb #e889edc7
 TOMBSTONE = "the record has no value (a tombstone)"
@@ -76,7 +76,7 @@ def _read_strings(values: pa.Array) -> Parsed:
 def _value_rows(values: pa.Array) -> pa.Table:
     return pa.table({"value": values, RESCUED: pa.nulls(len(values), pa.string())})
 
-# %% ../../nbs/sources/topics.ipynb #cfb18832
+# %% ../../nbs/sources/topics.ipynb #12302c8b
 @dataclass(frozen=True)
 class OffsetSplit:
     "Some offsets, read by one worker."
@@ -213,38 +213,7 @@ def _one_array(values: pa.ChunkedArray) -> pa.Array:
         return values.chunk(0)
     return pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], values.type)
 
-
-class TopicReader(RecordReader):
-    "Reads offsets from Kafka, in this process."
-
-    def __init__(self, plan, layout, context, find_schema, source: TopicSource, batch: Batch):
-        super().__init__(plan, layout, context, find_schema)
-        self._source, self._batch = source, batch
-
-    def portable(self) -> RecordReader:
-        "A reader of records that others fetch; all ids that it meets must be in its plan."
-        return RecordReader(self.plan_as_read, self.layout, self.context)
-
-    def read(self, split: OffsetSplit) -> Iterator[Chunk]:
-        """The rows of some offsets, valid and rejected.
-
-        Raises:
-            KafkaUnavailableError: Kafka does not answer, or refuses.
-            SchemaUnsettledError: the dataset asks that the schema is settled first.
-        """
-        source = self._source
-        records = read_range(
-            source.kafka,
-            split.offsets,
-            topic_ids=self._batch.topic_ids,
-            options=source.settings.options,
-            secrets=source.secrets,
-            on_gap=source.note_gap,
-        )
-        for table in records:
-            yield self.read_records(table)
-
-# %% ../../nbs/sources/topics.ipynb #b6176af4
+# %% ../../nbs/sources/topics.ipynb #467c17da
 class TopicSource:
     "The new records of a dataset's topics."
 
@@ -436,7 +405,46 @@ class TopicSource:
     def finalize(self, now: dt.datetime) -> None:
         "Nothing is left to do: Kafka keeps its records."
 
+# %% ../../nbs/sources/topics.ipynb #7dc64f21
+class TopicReader(RecordReader):
+    "Reads offsets from Kafka, in this process."
 
+    def __init__(
+        self,
+        plan: ReadPlan,
+        layout: Layout,
+        context: RunContext,
+        find_schema: Callable[[int], str | None],  # asks the registry
+        source: TopicSource,
+        batch: Batch,
+    ):
+        super().__init__(plan, layout, context, find_schema)
+        self._source, self._batch = source, batch
+
+    def portable(self) -> RecordReader:
+        "A reader of records that others fetch; all ids that it meets must be in its plan."
+        return RecordReader(self.plan_as_read, self.layout, self.context)
+
+    def read(self, split: OffsetSplit) -> Iterator[Chunk]:
+        """The rows of some offsets, valid and rejected.
+
+        Raises:
+            KafkaUnavailableError: Kafka does not answer, or refuses.
+            SchemaUnsettledError: the dataset asks that the schema is settled first.
+        """
+        source = self._source
+        records = read_range(
+            source.kafka,
+            split.offsets,
+            topic_ids=self._batch.topic_ids,
+            options=source.settings.options,
+            secrets=source.secrets,
+            on_gap=source.note_gap,
+        )
+        for table in records:
+            yield self.read_records(table)
+
+# %% ../../nbs/sources/topics.ipynb #bb38b492
 def _merged_writers(schemas: Iterable[str]) -> pa.Schema:
     merged = pa.schema([])
     for text in schemas:

@@ -71,8 +71,11 @@ def test_records_of_every_kind(tmp_path, motor_ingesta):
             producer.produce("shop.orders", value, b"key")
         assert producer.flush(30) == 0
         report = json.loads(
-            motor_ingesta("run", "--home", tmp_path, "--catalog", tmp_path / "shop.yml", "--json")
+            motor_ingesta(
+                "run", "--home", tmp_path, "--catalog", tmp_path / "shop.yml", "--json", code=3
+            )
         )["datasets"][0]
+        assert report["status"] == "rejected", "five of eight records"
         assert (report["rows_read"], report["rows_written"], report["rows_quarantined"]) == (
             8,
             3,

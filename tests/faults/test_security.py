@@ -248,7 +248,7 @@ def test_right_ones_work_and_leave_no_trace(secured):
 @pytest.mark.parametrize(
     "wrong, says",
     [
-        ({"FARMIA_KAFKA_SECRET": "wrong-password-1234"}, "refused us"),
+        ({"FARMIA_KAFKA_SECRET": "wrong-password-1234"}, "refused the request"),
         ({"FARMIA_REGISTRY_AUTH": "reader:wrong-password-1234"}, "basic_auth_user_info"),
         ({"FARMIA_KAFKA_SECRET": ""}, "FARMIA_KAFKA_SECRET is not set"),
     ],
@@ -270,7 +270,7 @@ def test_a_certificate_nobody_vouches_for_is_refused(secured):
         "\n".join(line for line in catalog.read_text().splitlines() if "ssl.ca" not in line)
     )
     error = json.loads(call(home, strange, "another lake").stdout)["datasets"][0]["error"]
-    assert "refused us" in error and "certificate" in error.lower(), error
+    assert "refused the request" in error and "certificate" in error.lower(), error
 
 
 def test_spark_shows_no_secret(secured):
@@ -324,7 +324,7 @@ def test_a_notebook_shows_no_secret(secured):
         env=os.environ | SECRETS
     )
     text = nbformat.writes(notebook)
-    assert "refused us" in text and "rows_written" in text and "Traceback" in text
+    assert "refused the request" in text and "rows_written" in text and "Traceback" in text
     shown = "".join(json.dumps(cell.outputs) for cell in notebook.cells)
     assert not secrets_in(shown) and "wrong-password-1234" not in shown, [
         cell.source
