@@ -293,7 +293,7 @@ def _moments_match(source: dt.datetime, stored: dt.datetime) -> bool:
         return True
     return source == stored
 
-# %% ../../nbs/operations/audit_values.ipynb #389b1725
+# %% ../../nbs/operations/audit_values.ipynb #a17ca0db
 Matcher = Callable[[Any, Any, pa.DataType, frozenset[str]], bool]
 
 
@@ -353,10 +353,24 @@ def _rescued_matches(value: Any, rescued: Any) -> bool:
 
 def _typed_is_rescued(value: Any, rescued: Any) -> bool:
     "Whether a nested typed value, as Parquet or Avro has it, is what was rescued of it."
+    if not value and not rescued:
+        return True  # an empty map is a list of no pairs
     try:
-        return same_json(parse_json(json.dumps(value)), rescued)
+        text = json.dumps(_without_nulls(value))
     except TypeError:
         return True  # it has dates, bytes or decimals, which JSON spells in several ways
+    return same_json(parse_json(text), _without_nulls(rescued))
+
+
+def _without_nulls(value: Any) -> Any:
+    "A nested value without fields that are null, its maps as objects."
+    if isinstance(value, list) and value and all(isinstance(item, tuple) for item in value):
+        value = dict(value)
+    if isinstance(value, dict):
+        return {name: _without_nulls(item) for name, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [_without_nulls(item) for item in value]
+    return value
 
 
 def data_columns(schema: pa.Schema) -> dict[str, pa.Field]:

@@ -471,7 +471,7 @@ def check(home: Path, kind: str, examples: int, endpoints=None, number: int = 0)
             if dataset.status in ("succeeded", "rejected")
         ]
         audits = engine.audit(*done, everything=True)
-        assert audits.difference == 0, [a.differences for a in audits]
+        assert audits.difference == 0, [[*a.differences, *a.wrong] for a in audits]
         tried.update(
             {
                 "examples": 1,
