@@ -153,7 +153,7 @@ def _location(uri: str) -> str:
         )
     return uri
 
-# %% ../../nbs/tables/delta.ipynb #5df2a048
+# %% ../../nbs/tables/delta.ipynb #8f1c5b62
 def open_table(
     uri: str,  # a local path or a URI
     storage_options: Mapping[str, str] | None = None,  # as delta-rs takes them
@@ -202,7 +202,10 @@ _NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_lo
 
 
 def _options(storage_options: Mapping[str, str] | None) -> dict[str, str] | None:
-    return dict(storage_options) if storage_options else None
+    found = dict(storage_options or {})
+    if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"):
+        found.setdefault("AWS_ALLOW_HTTP", "true")  # the endpoint that is named has no TLS
+    return found or None
 
 
 def table_location(table: DeltaTable) -> str:
