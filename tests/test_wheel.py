@@ -86,6 +86,9 @@ def test_wheel_installs_and_imports_without_extras(tmp_path):
         "parquet",
         "text",
     ]
-    without_spark = run(clean / "bin/motor-ingesta", "run", "--home", tmp_path / "home")
-    assert without_spark.returncode == 1
-    assert "pip install 'motor_ingesta[local]'" in without_spark.stderr
+    command = [clean / "bin/motor-ingesta", "run", "sales/orders", "--home", tmp_path / "home"]
+    local = run(*command)
+    assert local.returncode == 0, local.stderr
+    spark = run(*command, "--engine", "spark")
+    assert spark.returncode == 1
+    assert "pip install 'motor_ingesta[local]'" in spark.stderr
