@@ -426,24 +426,13 @@ def commit_batch(
         ConcurrentCommitError: other writers changed the table's metadata three times meanwhile.
         TableError: delta-rs failed; nothing is committed.
     """
-    said = {"writer": app_id, "batch": batch_id, **(metadata or {})}
-    properties = CommitProperties(
-        custom_metadata={"userMetadata": json.dumps(said)},
-        app_transactions=[Transaction(app_id, batch_id)],
-    )
-    for attempt in range(1, _ATTEMPTS + 1):
-        if committed_batch(table, app_id) >= batch_id:
-            return False
+
+    def write(properties: CommitProperties) -> None:
         columns = _schema_to_write(table, schema)
         feed = _Feed(open_batches(), columns)
-        try:
-            _write(table, feed, mode="append", schema_mode="merge", commit_properties=properties)
-            break
-        except ConcurrentCommitError:
-            if attempt == _ATTEMPTS:
-                raise
-    _checkpoint_if_due(table)
-    return True
+        _write(table, feed, mode="append", schema_mode="merge", commit_properties=properties)
+
+    return _commit_once(table, write, app_id, batch_id, metadata)
 
 
 def commit_files(
@@ -461,6 +450,21 @@ def commit_files(
         ConcurrentCommitError: other writers changed the table's metadata three times meanwhile.
         TableError: delta-rs failed; nothing is committed.
     """
+
+    def write(properties: CommitProperties) -> None:
+        _schema_to_write(table, schema)
+        _add_files(table, files, properties)
+
+    return _commit_once(table, write, app_id, batch_id, metadata)
+
+
+def _commit_once(
+    table: DeltaTable,
+    write: Callable[[CommitProperties], None],  # one commit; called again if another was faster
+    app_id: str,
+    batch_id: int,
+    metadata: Mapping[str, Any] | None,
+) -> bool:
     said = {"writer": app_id, "batch": batch_id, **(metadata or {})}
     properties = CommitProperties(
         custom_metadata={"userMetadata": json.dumps(said)},
@@ -469,9 +473,8 @@ def commit_files(
     for attempt in range(1, _ATTEMPTS + 1):
         if committed_batch(table, app_id) >= batch_id:
             return False
-        _schema_to_write(table, schema)
         try:
-            _add_files(table, files, properties)
+            write(properties)
             break
         except ConcurrentCommitError:
             if attempt == _ATTEMPTS:

@@ -20,9 +20,8 @@ from motor_ingesta.simulator.events import generate_events
 from motor_ingesta.simulator.farmia import Trouble
 from motor_ingesta.simulator.files import generate_files, next_row
 from motor_ingesta.storage.lake import Lake
-from support import REPOSITORY
+from support import CHROMIUM, REPOSITORY
 from support.browser import (
-    CHROMIUM,
     TOKEN,
     Window,
     button,

@@ -15,22 +15,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect, sync_playwright
 
-from support import REPOSITORY
+from support import CHROMIUM, REPOSITORY
 from tools.site.links import READMES
 from tools.site.repository import notebooks, page_of
 from tools.site.widgets import is_companion
 
 PAGES = [page_of(REPOSITORY, path) for path in notebooks(REPOSITORY)]
 COMPANIONS = [path.stem for path in notebooks(REPOSITORY) if is_companion(REPOSITORY, path)]
-CHROMIUM = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 def fingerprints(folder):

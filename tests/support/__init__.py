@@ -7,6 +7,15 @@ from pathlib import Path
 from deltalake import DeltaTable
 
 REPOSITORY = Path(__file__).parents[2]
+CHROMIUM = [  # switches of a browser that makes no request of its own
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 def rows_by_reason(home, dataset: str) -> tuple[int, Counter]:

@@ -15,15 +15,6 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-CHROMIUM = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PATIENCE = 300_000  # milliseconds for what waits for Spark, Kafka or a kernel
 TOKEN = "panels"
 PANEL = ".widget-vbox:has(> .widget-html h2)"
