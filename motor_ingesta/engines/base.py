@@ -192,7 +192,7 @@ class Engine(Protocol):
         """
 
     def mark_replayed(self, uri: str, keys: pa.Table, at: dt.datetime, run_id: str) -> int:
-        """Say on quarantined rows that they came to bronze; how many were not marked before.
+        """Mark quarantined rows as replayed; the number of rows that were not marked before.
 
         A row is meant if it has the values of one row of `keys` in all of its columns; none is null.
         """

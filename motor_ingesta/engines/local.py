@@ -333,7 +333,7 @@ class LocalEngine:
         return _append_once(target, open_batches, app_id, batch_id, run_id)
 
     def mark_replayed(self, uri: str, keys: pa.Table, at: dt.datetime, run_id: str) -> int:
-        "Say on quarantined rows that they came to bronze; how many were not marked before."
+        "Mark quarantined rows as replayed; the number of rows that were not marked before."
         table = delta.open_table(uri)
         if table is None or not keys.num_rows:
             return 0

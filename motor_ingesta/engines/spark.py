@@ -429,7 +429,7 @@ class SparkEngine:
         return True
 
     def mark_replayed(self, uri: str, keys: pa.Table, at: dt.datetime, run_id: str) -> int:
-        "Say on quarantined rows that they came to bronze; how many were not marked before."
+        "Mark quarantined rows as replayed; the number of rows that were not marked before."
         from pyspark.sql import functions as F
 
         if not keys.num_rows or not exists(f"{uri}/_delta_log"):

@@ -138,7 +138,7 @@ class BatchProcessor:
                 checkpoint.amend(batch)
         else:
             raise BatchUnsettledError(
-                f"batch {batch.id} of {self.dataset.name} was read {_MOST_ATTEMPTS} times without end",
+                f"batch {batch.id} of {self.dataset.name} was not finished after {_MOST_ATTEMPTS} attempts",
                 fix="look at the warnings of its report; stop what changes its files",
             )
         self._note_whole_files(batch, counts)
