@@ -122,7 +122,7 @@ def _compare_file(
         if detail:
             audit.wrong.append(ValueDifference(file.where, detail))
 
-# %% ../../nbs/operations/audit_comparison.ipynb #30eb2d34
+# %% ../../nbs/operations/audit_comparison.ipynb #e1824e1f
 def _key_column(records: Sequence[SourceRecord], rules: RowRules) -> str | None:
     "The column of bronze whose values tell the records apart best; None if there is none."
     values = [record.values for record in records if record.values is not None]
@@ -143,6 +143,8 @@ def _key_value(values: Mapping[str, Any], key: str, rules: RowRules) -> Any:
         return None
     if pa.types.is_string(kind):
         return str(value) if isinstance(value, str) else None
+    if type(value) is str and not rules.reads_texts:
+        return None  # a text does not fit a column of numbers
     try:
         number = int(str(value))
         pa.scalar(number, kind)

@@ -173,7 +173,7 @@ def _number_matches(text: str, stored: Any, kind: pa.DataType) -> bool:
         value = float(np.float32(value))
     return value == stored or (math.isnan(value) and math.isnan(stored))
 
-# %% ../../nbs/operations/audit_values.ipynb #6044af0d
+# %% ../../nbs/operations/audit_values.ipynb #5820a01a
 def json_matches(
     source: Any,  # as `parse_json` gives it
     stored: Any,  # a value of bronze, as `to_pylist` gives it
@@ -293,7 +293,7 @@ def _moments_match(source: dt.datetime, stored: dt.datetime) -> bool:
         return True
     return source == stored
 
-# %% ../../nbs/operations/audit_values.ipynb #a17ca0db
+# %% ../../nbs/operations/audit_values.ipynb #8f7aa05d
 Matcher = Callable[[Any, Any, pa.DataType, frozenset[str]], bool]
 
 
@@ -307,6 +307,11 @@ class RowRules:
     keeps_misfits: bool = True  # False: `schema_changes: ignore` leaves them out
     keeps_unknown: bool = True  # False: `columns: declared` leaves other columns out
     null_texts: frozenset[str] | None = None  # of CSV: texts that are null
+
+    @property
+    def reads_texts(self) -> bool:
+        "Whether every value of the source is a text, as in CSV."
+        return self.null_texts is not None
 
     def is_null(self, value: Any) -> bool:
         "Whether a value of the source is null in bronze."
@@ -348,29 +353,34 @@ def _rescued_matches(value: Any, rescued: Any) -> bool:
     is_json = value is None or isinstance(value, (str, bool, dict, list))
     if not is_json or same_json(value, rescued) or str(value) == str(rescued):
         return True
-    return isinstance(value, (dict, list)) and _typed_is_rescued(value, rescued)
+    return _typed_is_rescued(value, rescued)
 
 
 def _typed_is_rescued(value: Any, rescued: Any) -> bool:
-    "Whether a nested typed value, as Parquet or Avro has it, is what was rescued of it."
+    "Whether a typed value, as Parquet or Avro has it, is what was rescued of it."
     if not value and not rescued:
         return True  # an empty map is a list of no pairs
     try:
-        text = json.dumps(_without_nulls(value))
+        text = json.dumps(_plain(value))
     except TypeError:
         return True  # it has dates, bytes or decimals, which JSON spells in several ways
-    return same_json(parse_json(text), _without_nulls(rescued))
+    return same_json(parse_json(text), _plain(rescued))
 
 
-def _without_nulls(value: Any) -> Any:
-    "A nested value without fields that are null, its maps as objects."
+_UNION_MEMBER = re.compile(r"member\d+")
+
+
+def _plain(value: Any) -> Any:
+    "A value without fields that are null, its maps as objects, its unions as the value in them."
     if isinstance(value, list) and value and all(isinstance(item, tuple) for item in value):
         value = dict(value)
-    if isinstance(value, dict):
-        return {name: _without_nulls(item) for name, item in value.items() if item is not None}
     if isinstance(value, list):
-        return [_without_nulls(item) for item in value]
-    return value
+        return [_plain(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    fields = {name: _plain(item) for name, item in value.items() if item is not None}
+    is_union = len(fields) == 1 and all(map(_UNION_MEMBER.fullmatch, fields))
+    return next(iter(fields.values())) if is_union else fields
 
 
 def data_columns(schema: pa.Schema) -> dict[str, pa.Field]:

@@ -1,4 +1,4 @@
-"""Topics: nothing lost, nothing doubled (issue 19, 2 to 5, 14, 15 and 21), on a real broker."""
+"""Topics: nothing lost, nothing doubled, on a real broker."""
 
 import json
 import re
@@ -68,7 +68,7 @@ def broker(tmp_path_factory):
         yield Broker(endpoints.bootstrap_servers)
 
 
-def test_19_02_latest_reads_what_comes_after_the_first_look(broker, tmp_path):
+def test_latest_reads_what_comes_after_the_first_look(broker, tmp_path):
     """Never read anything: the start moved to the end at each look."""
     broker.create("latest")
     broker.produce_ids("latest", [1, 2])
@@ -82,7 +82,7 @@ def test_19_02_latest_reads_what_comes_after_the_first_look(broker, tmp_path):
     assert home.difference() == 0
 
 
-def test_19_03_a_topic_that_is_left_out_for_a_while_keeps_its_position(broker, tmp_path):
+def test_a_topic_that_is_left_out_for_a_while_keeps_its_position(broker, tmp_path):
     """`topics: [a, b]`, `[a]`, `[a, b]` read b again from its start."""
     for topic in ("left-a", "left-b"):
         broker.create(topic)
@@ -99,7 +99,7 @@ def test_19_03_a_topic_that_is_left_out_for_a_while_keeps_its_position(broker, t
     assert home.difference() == 0
 
 
-def test_19_03_a_batch_without_a_partition_keeps_its_position(broker, tmp_path):
+def test_a_batch_without_a_partition_keeps_its_position(broker, tmp_path):
     """A partition without news was not in the batch, and lost its position."""
     broker.create("quiet", 2)
     broker.produce_ids("quiet", [1], partition=0)
@@ -114,7 +114,7 @@ def test_19_03_a_batch_without_a_partition_keeps_its_position(broker, tmp_path):
     assert home.column("id") == [1, 2, 3, 4, 5]
 
 
-def test_19_04_a_topic_that_was_made_again_is_told_and_not_skipped(broker, tmp_path):
+def test_a_topic_that_was_made_again_is_told_and_not_skipped(broker, tmp_path):
     """Its records before the old position were lost, and the audit said nothing."""
     broker.create("again")
     broker.produce_ids("again", [1, 2])
@@ -130,7 +130,7 @@ def test_19_04_a_topic_that_was_made_again_is_told_and_not_skipped(broker, tmp_p
     assert home.column("id") == [1, 2]
 
 
-def test_19_05_an_edited_catalog_does_not_change_a_batch_that_is_half_written(
+def test_an_edited_catalog_does_not_change_a_batch_that_is_half_written(
     broker, tmp_path, monkeypatch
 ):
     broker.create("half")
@@ -155,7 +155,7 @@ def test_19_05_an_edited_catalog_does_not_change_a_batch_that_is_half_written(
     assert home.difference() == 0
 
 
-def test_19_14_an_open_transaction_does_not_hold_back_what_is_before_it(broker, tmp_path):
+def test_an_open_transaction_does_not_hold_back_what_is_before_it(broker, tmp_path):
     """Committed records before it were not delivered, and the run failed after 210 s."""
     broker.create("orders")
     broker.produce_ids("orders", [1, 2])
@@ -172,7 +172,7 @@ def test_19_14_an_open_transaction_does_not_hold_back_what_is_before_it(broker, 
     assert home.difference() == 0
 
 
-def test_19_15_retention_that_overtakes_a_planned_batch_is_counted_and_passed(
+def test_retention_that_overtakes_a_planned_batch_is_counted_and_passed(
     broker, tmp_path, monkeypatch
 ):
     """Every later run failed, and the advice named an option that the catalog refuses."""
@@ -197,7 +197,7 @@ def test_19_15_retention_that_overtakes_a_planned_batch_is_counted_and_passed(
     assert home.column("id") == [6, 7, 8, 9, 10]
 
 
-def test_19_15_a_batch_that_is_whole_needs_no_records_to_be_finished(broker, tmp_path, monkeypatch):
+def test_a_batch_that_is_whole_needs_no_records_to_be_finished(broker, tmp_path, monkeypatch):
     """Killed before its commit, and then retention: nothing may be missing, nor said to be lost."""
     broker.create("done")
     broker.produce_ids("done", range(5))
@@ -226,7 +226,7 @@ def times_of_old_records(home):
     return found
 
 
-def test_19_21_a_topic_of_the_version_before_goes_on(broker, tmp_path):
+def test_a_topic_of_the_version_before_goes_on(broker, tmp_path):
     home = copy_home(tmp_path)
     broker.create("farm.events")
     producer = Producer({"bootstrap.servers": broker.address})
@@ -255,7 +255,7 @@ EDITS = {
 
 
 @pytest.mark.parametrize("edit", EDITS)
-def test_19_kill_at_each_write(broker, tmp_path, edit):
+def test_kill_at_each_write(broker, tmp_path, edit):
     """Each place of a second batch; then the catalog is edited, and the next run makes it whole."""
     topic = "kill-" + edit.replace(" ", "-")
     broker.create(topic, 2)

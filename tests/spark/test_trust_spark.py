@@ -1,4 +1,4 @@
-"""Nothing lost, nothing doubled where Spark writes (issue 19, 5, 7 and 8), and between the engines.
+"""Nothing lost, nothing doubled where Spark writes, and between the engines.
 
 Runs are ended by an exception at each write, which leaves on disk what a kill leaves there.
 """
@@ -51,7 +51,7 @@ def stop(*_):
     raise Killed
 
 
-def test_19_07_a_batch_is_known_behind_125_foreign_commits(spark, tmp_path, monkeypatch):
+def test_a_batch_is_known_behind_125_foreign_commits(spark, tmp_path, monkeypatch):
     """The Spark way hung for ever in `Observation.get`: Delta had skipped the write."""
     home = home_at(tmp_path)
     home.land("a.json", content(range(4)))
@@ -71,7 +71,7 @@ def test_19_07_a_batch_is_known_behind_125_foreign_commits(spark, tmp_path, monk
     assert home.difference() == 0
 
 
-def test_19_07_a_write_that_delta_skips_does_not_hang(spark, tmp_path, monkeypatch):
+def test_a_write_that_delta_skips_does_not_hang(spark, tmp_path, monkeypatch):
     """The engine believes that bronze lacks the batch; Delta knows better."""
     home = home_at(tmp_path)
     home.land("a.json", content(range(4)))
@@ -86,7 +86,7 @@ def test_19_07_a_write_that_delta_skips_does_not_hang(spark, tmp_path, monkeypat
 
 
 @pytest.mark.parametrize("other", ["local", "spark"])
-def test_19_05_kill_at_each_write(spark, tmp_path, other):
+def test_kill_at_each_write(spark, tmp_path, other):
     """Ended at each write in Spark, the catalog edited, finished by one engine or the other."""
     template = home_at(tmp_path / "template")
     template.land("a.json", content(range(4)))
@@ -123,7 +123,7 @@ def ended_at(template, path, place):
     return places.names
 
 
-def test_19_05_begun_by_one_engine_and_finished_by_the_other(spark, tmp_path, monkeypatch):
+def test_begun_by_one_engine_and_finished_by_the_other(spark, tmp_path, monkeypatch):
     home = home_at(tmp_path, "local")
     home.land("a.json", content(range(4)))
     from motor_ingesta.engines import local
@@ -147,7 +147,7 @@ def test_19_05_begun_by_one_engine_and_finished_by_the_other(spark, tmp_path, mo
     assert home.difference() == 0
 
 
-def test_19_05_a_file_that_changes_while_spark_reads_it_is_read_once(spark, tmp_path, monkeypatch):
+def test_a_file_that_changes_while_spark_reads_it_is_read_once(spark, tmp_path, monkeypatch):
     home = home_at(tmp_path)
     landed = home.land("a.json", content(range(4)))
     home.land("b.json", content(range(4, 8)))
@@ -169,7 +169,7 @@ def test_19_05_a_file_that_changes_while_spark_reads_it_is_read_once(spark, tmp_
     assert home.difference() == 0
 
 
-def test_19_08_tables_are_on_disk_before_a_source_is_deleted(spark, tmp_path, monkeypatch):
+def test_tables_are_on_disk_before_a_source_is_deleted(spark, tmp_path, monkeypatch):
     import os
 
     from motor_ingesta.sources import files

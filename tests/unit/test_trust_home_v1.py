@@ -1,4 +1,4 @@
-"""A home that the version before wrote opens, runs on, and audits to zero (issue 19, 21)."""
+"""A home that the version before wrote opens, runs on, and audits to zero."""
 
 import json
 from collections import Counter
@@ -28,17 +28,17 @@ def rows(home, zone, dataset):
     return table.to_pyarrow_table().to_pylist()
 
 
-def test_19_21_nothing_fails(reports):
+def test_nothing_fails(reports):
     assert {name: report.error for name, report in reports.items() if report.error} == {}
 
 
 @pytest.mark.parametrize("dataset", WHOLE)
-def test_19_21_what_was_whole_is_not_read_again(reports, dataset):
+def test_what_was_whole_is_not_read_again(reports, dataset):
     assert (reports[dataset].batches, reports[dataset].rows_read) == (0, 0)
 
 
 @pytest.mark.parametrize("dataset", UNFINISHED)
-def test_19_21_what_was_unfinished_is_finished_once(home, reports, dataset):
+def test_what_was_unfinished_is_finished_once(home, reports, dataset):
     ids = Counter(row["id"] for row in rows(home, "bronze", dataset))
     once = {1, 2, 4} | ({7, 8} if dataset == "farm/doors" else set())
     assert ids == Counter(dict.fromkeys(once, 1)) + Counter({None: 2})
@@ -49,7 +49,7 @@ def test_19_21_what_was_unfinished_is_finished_once(home, reports, dataset):
     ] == ["c.json"]
 
 
-def test_19_21_audit_is_zero_in_the_place_it_was_copied_to(home, reports):
+def test_audit_is_zero_in_the_place_it_was_copied_to(home, reports):
     runner = MotorIngesta(home, home / "catalog.yml", engine="local")
     for everything in (False, True):
         report = runner.audit(*WHOLE, *UNFINISHED, everything=everything)
@@ -57,7 +57,7 @@ def test_19_21_audit_is_zero_in_the_place_it_was_copied_to(home, reports):
         assert {audit.pending for audit in report} == {0}
 
 
-def test_19_21_it_runs_on(home, reports):
+def test_it_runs_on(home, reports):
     day = home / "landingcaso/farm/readings/2026/11/21"
     day.mkdir(parents=True)
     (day / "c.json").write_text('{"id": 100, "value": 1.0, "note": "new"}\n')
@@ -67,7 +67,7 @@ def test_19_21_it_runs_on(home, reports):
     assert 100 in {row["id"] for row in rows(home, "bronze", "farm/readings")}
 
 
-def test_19_21_quarantined_rows_are_replayed(tmp_path):
+def test_quarantined_rows_are_replayed(tmp_path):
     home = copy_home(tmp_path)
     catalog = (home / "catalog.yml").read_text()
     (home / "catalog.yml").write_text(catalog.replace("amount DECIMAL(10,2)", "amount STRING"))
@@ -79,7 +79,7 @@ def test_19_21_quarantined_rows_are_replayed(tmp_path):
     assert len(rows(home, "bronze", "farm/sales")) == before
 
 
-def test_19_21_a_checkpoint_of_a_newer_version_is_refused_with_a_sentence(tmp_path):
+def test_a_checkpoint_of_a_newer_version_is_refused_with_a_sentence(tmp_path):
     """One field more was a bare `TypeError`."""
     home = json_files(tmp_path)
     home.land("a.json", '{"id": 1}\n')
@@ -95,7 +95,7 @@ def test_19_21_a_checkpoint_of_a_newer_version_is_refused_with_a_sentence(tmp_pa
     assert home.column("id") == [1]
 
 
-def test_19_21_an_unknown_field_of_the_same_version_is_no_error(tmp_path, monkeypatch):
+def test_an_unknown_field_of_the_same_version_is_no_error(tmp_path, monkeypatch):
     home = json_files(tmp_path)
     home.land("a.json", '{"id": 1}\n')
     home.run()
@@ -106,7 +106,7 @@ def test_19_21_an_unknown_field_of_the_same_version_is_no_error(tmp_path, monkey
     assert home.column("id") == [1, 2]
 
 
-def test_19_16_foreign_files_in_a_checkpoint_stop_nothing(tmp_path):
+def test_foreign_files_in_a_checkpoint_stop_nothing(tmp_path):
     """A foreign file among the checkpoint's stopped the dataset for ever."""
     home = json_files(tmp_path)
     home.land("a.json", '{"id": 1}\n')

@@ -1,4 +1,4 @@
-"""What was said and was not so, and what reaches a terminal (issue 19, 19 to 25)."""
+"""What was said and was not so, and what reaches a terminal."""
 
 import json
 import re
@@ -37,7 +37,7 @@ def refusal(path, **dataset):
 # 19
 
 
-def test_19_19_many_commas_take_linear_time(tmp_path):
+def test_many_commas_take_linear_time(tmp_path):
     """160,000 commas took 288 s: a quadratic regular expression."""
     home = csv_files(tmp_path, "a STRING, b STRING")
     home.land("a.csv", "a,b\n1,2\n" + "," * 160_000 + "\n" + '"' + '",' * 80_000 + "\n3,4\n")
@@ -51,7 +51,7 @@ def test_19_19_many_commas_take_linear_time(tmp_path):
 # 20
 
 
-def test_19_20_terminal_escapes_of_data_do_not_reach_the_terminal(tmp_path):
+def test_terminal_escapes_of_data_do_not_reach_the_terminal(tmp_path):
     """File names and values with escapes were printed as they are."""
     home = json_files(tmp_path, "id BIGINT, note STRING")
     home.land(f"a{ESCAPE}.json", json.dumps({"id": 1, "note": ESCAPE}) + "\n{" + ESCAPE + "\n")
@@ -69,7 +69,7 @@ def test_19_20_terminal_escapes_of_data_do_not_reach_the_terminal(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["with%20escape", "list[1]", "caret^", "pipe|", "ñandú", "a b"])
-def test_19_20_a_home_may_have_any_name_or_is_refused_with_a_sentence(tmp_path, name):
+def test_a_home_may_have_any_name_or_is_refused_with_a_sentence(tmp_path, name):
     """Raised or panicked; a Rust panic passed `except Exception` and ended the run."""
     home = json_files(tmp_path / name)
     home.land("a.json", '{"id": 1}\n')
@@ -80,7 +80,7 @@ def test_19_20_a_home_may_have_any_name_or_is_refused_with_a_sentence(tmp_path, 
         assert home.column("id") == [1]
 
 
-def test_19_20_a_panic_ends_a_dataset_and_not_the_run(tmp_path, monkeypatch):
+def test_a_panic_ends_a_dataset_and_not_the_run(tmp_path, monkeypatch):
     from motor_ingesta.tables import delta
 
     panic = type("PanicException", (BaseException,), {"__module__": "pyo3_runtime"})
@@ -115,7 +115,7 @@ def read_by_all(path):
     return by_delta
 
 
-def test_19_22_names_are_made_fit_and_every_reader_agrees(tmp_path):
+def test_names_are_made_fit_and_every_reader_agrees(tmp_path):
     """`validate` advised column mapping: nulls in pandas, refused by polars."""
     home = json_files(tmp_path, "id BIGINT, `US Gross` BIGINT, `Título (orig.)` STRING")
     home.land("a.json", '{"id": 1, "US Gross": 5, "Título (orig.)": "x"}\n')
@@ -127,14 +127,14 @@ def test_19_22_names_are_made_fit_and_every_reader_agrees(tmp_path):
     assert home.difference() == 0
 
 
-def test_19_22_the_catalog_names_columns(tmp_path):
+def test_the_catalog_names_columns(tmp_path):
     home = json_files(tmp_path, "id BIGINT, `US Gross` BIGINT", column_names={"US Gross": "gross"})
     home.land("a.json", '{"id": 1, "US Gross": 5}\n')
     home.run()
     assert home.column("gross") == [5]
 
 
-def test_19_22_a_wider_column_needs_no_table_feature(tmp_path):
+def test_a_wider_column_needs_no_table_feature(tmp_path):
     """INT to BIGINT switched type widening on, and other readers refused the table."""
     home = json_files(tmp_path, "id INT, value DOUBLE", schema_changes="evolve")
     home.land("a.json", '{"id": 1}\n')
@@ -160,7 +160,7 @@ LENIENT = {
 
 
 @pytest.mark.parametrize("option", LENIENT)
-def test_19_23_an_option_that_is_taken_works(tmp_path, option):
+def test_an_option_that_is_taken_works(tmp_path, option):
     """Documented, validated, and did nothing."""
     home = json_files(tmp_path, "a DOUBLE")
     home.land("a.json", LENIENT[option] + b"\n")
@@ -176,14 +176,14 @@ def test_19_23_an_option_that_is_taken_works(tmp_path, option):
 # 24
 
 
-def test_19_24_no_file_and_no_folder_is_told(tmp_path):
+def test_no_file_and_no_folder_is_told(tmp_path):
     """ "succeeded" without a word."""
     home = json_files(tmp_path)
     output = command("run", "--home", tmp_path, "--catalog", home.catalog)
     assert "landingcaso" in re.sub(r"\s+", "", output.output)
 
 
-def test_19_24_a_mostly_rejected_run_is_no_success(tmp_path):
+def test_a_mostly_rejected_run_is_no_success(tmp_path):
     """1,988 of 2,000 rows quarantined, exit 0."""
     home = json_files(tmp_path, "id INT", schema_changes="fail")
     home.land("a.json", "".join(f'{{"id": {number}.5}}\n' for number in range(99)) + '{"id": 1}\n')
@@ -199,7 +199,7 @@ def test_19_24_a_mostly_rejected_run_is_no_success(tmp_path):
     assert command("run", "--home", other.path, "--catalog", other.catalog).exit_code != 0
 
 
-def test_19_24_thresholds_per_dataset(tmp_path):
+def test_thresholds_per_dataset(tmp_path):
     home = json_files(tmp_path, "id INT", schema_changes="fail", max_rejected=1)
     home.land("a.json", '{"id": 1}\n{"id": 1.5}\n')
     assert home.run().status == "succeeded"
@@ -208,7 +208,7 @@ def test_19_24_thresholds_per_dataset(tmp_path):
     assert home.runner().run().datasets[0].status == "rejected"
 
 
-def test_19_24_a_null_value_of_csv_is_advised(tmp_path):
+def test_a_null_value_of_csv_is_advised(tmp_path):
     """ "dep_time: 8,255 × 'NA' does not fit INT; set nullValue: NA"."""
     home = csv_files(tmp_path, "id INT, dep_time INT", schema_changes="fail")
     home.land("a.csv", "id,dep_time\n" + "1,NA\n" * 30 + "2,517\n")
@@ -217,7 +217,7 @@ def test_19_24_a_null_value_of_csv_is_advised(tmp_path):
     assert "dep_time" in said and "'NA'" in said and "nullValue" in said and "30" in said
 
 
-def test_19_24_columns_left_out_on_purpose_are_not_rescued(tmp_path):
+def test_columns_left_out_on_purpose_are_not_rescued(tmp_path):
     home = json_files(tmp_path, "id INT", source={"columns": "declared"})
     home.land("a.json", '{"id": 1, "other": 2}\n{"id": "x", "other": 2}\n')
     report = home.run()
@@ -230,7 +230,7 @@ def test_19_24_columns_left_out_on_purpose_are_not_rescued(tmp_path):
 # 25
 
 
-def test_19_25_a_file_overwritten_after_it_was_ingested_is_told(tmp_path):
+def test_a_file_overwritten_after_it_was_ingested_is_told(tmp_path):
     """Told by `--everywhere` only, though the limitations say that a run says so."""
     home = json_files(tmp_path)
     landed = home.land("a.json", '{"id": 1}\n')
@@ -242,7 +242,7 @@ def test_19_25_a_file_overwritten_after_it_was_ingested_is_told(tmp_path):
     assert home.column("id") == [1]
 
 
-def test_19_25_a_version_whose_run_failed_is_no_version(tmp_path, monkeypatch):
+def test_a_version_whose_run_failed_is_no_version(tmp_path, monkeypatch):
     """`schemas` listed it."""
     home = json_files(tmp_path, "id BIGINT", schema_changes="evolve")
     home.land("a.json", '{"id": 1}\n')
@@ -255,7 +255,7 @@ def test_19_25_a_version_whose_run_failed_is_no_version(tmp_path, monkeypatch):
         assert len(versions) == 1
 
 
-def test_19_25_a_fix_works_as_it_is_printed(tmp_path):
+def test_a_fix_works_as_it_is_printed(tmp_path):
     """`Fix: motor-ingesta recover …` omitted `--home` and `--catalog`."""
     home = json_files(tmp_path)
     home.land("a.json", '{"id": 1}\n')
@@ -274,7 +274,7 @@ def test_19_25_a_fix_works_as_it_is_printed(tmp_path):
     assert home.column("id") == [1]
 
 
-def test_19_25_suggestions_fit(tmp_path):
+def test_suggestions_fit(tmp_path):
     """`na_values` → nanValue, `json_schema` → json."""
     source = {"kind": "files", "format": "csv", "schema": "a INT", "options": {"na_values": "NA"}}
     said = refusal(tmp_path / "a.yml", source=source)
@@ -286,7 +286,7 @@ def test_19_25_suggestions_fit(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["xlsx", "zip"])
-def test_19_25_bytes_of_an_archive_are_named_and_not_printed(tmp_path, kind):
+def test_bytes_of_an_archive_are_named_and_not_printed(tmp_path, kind):
     import zipfile
 
     home = csv_files(tmp_path, "a INT")

@@ -1,4 +1,4 @@
-"""Wrong values in silence, and datasets that stop (issue 19, 10 to 13 and 16 to 18)."""
+"""Wrong values in silence, and datasets that stop."""
 
 import datetime as dt
 import gzip
@@ -58,7 +58,7 @@ DEFAULTS = {
 
 
 @pytest.mark.parametrize("name", DEFAULTS)
-def test_19_10_a_default_of_the_readers_schema_is_its_value(name):
+def test_a_default_of_the_readers_schema_is_its_value(name):
     """Was null, 1970 or the year 52671, or stopped the dataset, by which way was taken."""
     kind, default, value = DEFAULTS[name]
     field = {"name": "added", "type": kind, "default": default}
@@ -77,7 +77,7 @@ def test_19_10_a_default_of_the_readers_schema_is_its_value(name):
 
 
 @pytest.mark.parametrize("action", ["archive", "delete"])
-def test_19_11_replay_knows_the_header_of_a_file_that_left_landing(tmp_path, action):
+def test_replay_knows_the_header_of_a_file_that_left_landing(tmp_path, action):
     """Read the row in the catalog's order: names in the wrong columns, audit clean."""
     rule = {"action": action, "after_days": 0}
     home = csv_files(tmp_path, "name STRING, town STRING, n INT", source={"after_ingest": rule})
@@ -94,7 +94,7 @@ def test_19_11_replay_knows_the_header_of_a_file_that_left_landing(tmp_path, act
     assert home.difference() == 0
 
 
-def test_19_11_a_row_whose_header_is_nowhere_stays_in_the_quarantine(tmp_path):
+def test_a_row_whose_header_is_nowhere_stays_in_the_quarantine(tmp_path):
     home = csv_files(tmp_path, "name STRING, n INT", schema_changes="fail")
     landed = home.land("a.csv", "n,name\none,Ana\n")
     home.run()
@@ -112,7 +112,7 @@ def test_19_11_a_row_whose_header_is_nowhere_stays_in_the_quarantine(tmp_path):
 OLD_DAYS = [dt.date(1, 1, 1), dt.date(1500, 2, 28), dt.date(1582, 10, 4), dt.date(1970, 1, 1)]
 
 
-def test_19_12_days_of_the_legacy_calendar_are_the_days_that_were_written(tmp_path):
+def test_days_of_the_legacy_calendar_are_the_days_that_were_written(tmp_path):
     """Were off by days on one of the two ways."""
     epoch = dt.date(1970, 1, 1).toordinal()
     same_days = [-1, dt.date(1500, 3, 9).toordinal(), dt.date(1582, 10, 14).toordinal(), epoch]
@@ -125,7 +125,7 @@ def test_19_12_days_of_the_legacy_calendar_are_the_days_that_were_written(tmp_pa
     assert [row["day"] for row in home.rows()] == OLD_DAYS
 
 
-def test_19_12_a_decimal_with_an_exponent_is_none_under_a_locale(tmp_path):
+def test_a_decimal_with_an_exponent_is_none_under_a_locale(tmp_path):
     """`"1,5e3"` under en-US was 15000."""
     home = csv_files(
         tmp_path, "n DECIMAL(10,2)", source={"options": {"header": "true", "locale": "en-US"}}
@@ -136,7 +136,7 @@ def test_19_12_a_decimal_with_an_exponent_is_none_under_a_locale(tmp_path):
     assert json.loads(home.rows()[0]["_rescued_data"])["n"] == "1,5e3"
 
 
-def test_19_12_a_mark_on_a_later_line_is_no_beginning(tmp_path):
+def test_a_mark_on_a_later_line_is_no_beginning(tmp_path):
     home = json_files(tmp_path)
     home.land("a.json", b'\xef\xbb\xbf{"id": 1}\n\xef\xbb\xbf{"id": 2}\n')
     home.run()
@@ -144,14 +144,14 @@ def test_19_12_a_mark_on_a_later_line_is_no_beginning(tmp_path):
     assert home.reasons() == {"malformed_json": 1}
 
 
-def test_19_12_a_line_like_the_header_is_a_row(tmp_path):
+def test_a_line_like_the_header_is_a_row(tmp_path):
     home = csv_files(tmp_path, "a STRING, b STRING")
     home.land("a.csv", "a,b\n1,2\na,b")
     home.run()
     assert {(row["a"], row["b"]) for row in home.rows()} == {("1", "2"), ("a", "b")}
 
 
-def test_19_12_spaces_and_line_breaks_are_values(tmp_path):
+def test_spaces_and_line_breaks_are_values(tmp_path):
     """A trailing space of the last line was lost on one way; `\\r\\n` in quotes became `\\n`."""
     options = {"header": "true", "multiLine": "true"}
     home = csv_files(tmp_path, "a STRING, b STRING", source={"options": options})
@@ -160,7 +160,7 @@ def test_19_12_spaces_and_line_breaks_are_values(tmp_path):
     assert {(row["a"], row["b"]) for row in home.rows()} == {("x\r\ny", "1 "), ("z", "2 ")}
 
 
-def test_19_12_minus_zero(tmp_path):
+def test_minus_zero(tmp_path):
     home = json_files(tmp_path, "i BIGINT, d DOUBLE, s STRING, n DECIMAL(4,1)")
     home.land("a.json", '{"i": -0, "d": -0, "s": -0, "n": -0}\n')
     home.run()
@@ -171,7 +171,7 @@ def test_19_12_minus_zero(tmp_path):
 # 13: timestamps as Spark writes them by default
 
 
-def test_19_13_int96_timestamps_are_read(tmp_path):
+def test_int96_timestamps_are_read(tmp_path):
     """The whole file was quarantined."""
     moments = [dt.datetime(2026, 1, 2, 3, 4, 5, 678_901, tzinfo=UTC), None]
     table = pa.table({"at": pa.array(moments, pa.timestamp("us", "UTC"))})
@@ -185,7 +185,7 @@ def test_19_13_int96_timestamps_are_read(tmp_path):
 # 16: one poisoned thing is one quarantined thing
 
 
-def test_19_16_a_file_name_that_is_not_utf8(tmp_path):
+def test_a_file_name_that_is_not_utf8(tmp_path):
     """Stopped its dataset for ever."""
     home = json_files(tmp_path)
     home.land("good.json", '{"id": 1}\n')
@@ -199,7 +199,7 @@ def test_19_16_a_file_name_that_is_not_utf8(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["with`tick", "_metadata", "a b", "a;b", "a=b", "id.x"])
-def test_19_16_22_columns_with_odd_names(tmp_path, name):
+def test_columns_with_odd_names(tmp_path, name):
     """A backtick or `_metadata` stopped its dataset; spaces asked for column mapping."""
     home = typed_files(tmp_path, "parquet", "")
     home.edit(source={"schema": None})
@@ -214,7 +214,7 @@ def test_19_16_22_columns_with_odd_names(tmp_path, name):
 # 17: an empty selection
 
 
-def test_19_17_an_empty_selection_is_no_error_of_a_thread_pool(tmp_path):
+def test_an_empty_selection_is_no_error_of_a_thread_pool(tmp_path):
     """Was `max_workers must be greater than 0`."""
     home = json_files(tmp_path, groups=["hourly"])
     try:
@@ -267,7 +267,7 @@ PACKED = {
 
 
 @pytest.mark.parametrize("kind", PACKED)
-def test_19_18_packed_input_is_bounded_in_memory(tmp_path, kind):
+def test_packed_input_is_bounded_in_memory(tmp_path, kind):
     """280 kB of Parquet took 3.1 GB, 6 kB of Avro 0.8 GB."""
     make, schema, name, count = PACKED[kind]
     home = typed_files(tmp_path, kind, schema)
@@ -280,7 +280,7 @@ def test_19_18_packed_input_is_bounded_in_memory(tmp_path, kind):
     assert megabytes < 1024, (len(content), megabytes)
 
 
-def test_19_18_a_block_of_avro_that_is_too_large_is_one_named_thing(tmp_path):
+def test_a_block_of_avro_that_is_too_large_is_one_named_thing(tmp_path):
     home = typed_files(tmp_path, "avro", "text STRING")
     home.land("a.avro", packed_avro(400_000_000))
     code, said = run_python(PEAK, tmp_path, "avro", "text STRING", "a.avro")
