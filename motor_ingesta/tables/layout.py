@@ -101,7 +101,7 @@ def snake_case(
     words = _NO_WORD.sub("_", _CASE_CHANGE.sub("_", ascii_name))
     return words.strip("_").lower() or "column"
 
-# %% ../../nbs/tables/layout.ipynb #2aeaefee
+# %% ../../nbs/tables/layout.ipynb #97e85bd5
 def table_names(
     names: list[str],  # of the source, in the table's order
     overrides: Mapping[str, str]
@@ -262,7 +262,7 @@ def file_origin(
         "_source_modified_at": dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + modified,
     }
 
-# %% ../../nbs/tables/layout.ipynb #49923abc
+# %% ../../nbs/tables/layout.ipynb #96272e34
 @dataclass(frozen=True)
 class RunContext:
     "What a run writes on its rows."
@@ -271,6 +271,9 @@ class RunContext:
     ingested_at: (
         dt.datetime
     )  # with a time zone: one moment for the whole run, whatever clocks do meanwhile
+
+
+_PLACE_OF_A_RECORD = ("_topic", "_partition", "_offset")
 
 
 @dataclass(frozen=True)
@@ -302,6 +305,15 @@ class Layout:
         if not has_schema_id:
             del columns["_schema_id"]
         return cls(pa.schema(list(columns.items())), dict(overrides or {}))
+
+    @classmethod
+    def for_log(
+        cls,
+        overrides: Mapping[str, str] | None = None,  # source name to table name
+    ) -> Layout:
+        "The layout of datasets that come from the numbered records of another package's source."
+        places = pa.schema([RECORD_ORIGIN.field(name) for name in _PLACE_OF_A_RECORD])
+        return cls(places, dict(overrides or {}))
 
     def bronze_schema(
         self,
