@@ -1,0 +1,1 @@
+"""What `init` finds in public files, held against pandas."""
