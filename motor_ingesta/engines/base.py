@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['OpenBatches', 'WHOLE_FILE_REASONS', 'ChunkFunction', 'TableTarget', 'BatchRead', 'BatchWrite', 'Condition', 'Counts',
-           'whole_files_in', 'Engine']
+__all__ = ['OpenBatches', 'WHOLE_FILE_REASONS', 'ChunkFunction', 'TableTarget', 'BatchRead', 'BatchWrite', 'Condition',
+           'RowsFrom', 'Counts', 'whole_files_in', 'Engine']
 
-# %% ../../nbs/engines/base.ipynb #83be9287
+# %% ../../nbs/engines/base.ipynb #59e86849
 @dataclass(frozen=True)
 class TableTarget:
     "A table to write to."
@@ -69,10 +69,20 @@ class Condition:
     "What a column of a row must be for the row to be read."
 
     column: str
-    operator: str  # =, <, <=, >=, in, not in, like (a pattern of SQL), is null
-    value: Any = None
+    operator: str  # =, <, <=, >=, in, not in, like (a pattern of SQL), is null, is not null, sql
+    value: Any = None  # of `sql`: a condition in SQL, and `column` is not looked at
 
-# %% ../../nbs/engines/base.ipynb #ea010a42
+
+@dataclass(frozen=True)
+class RowsFrom:
+    "Rows by where they came from."
+
+    files: frozenset[str] = frozenset()  # values of `_source_file`
+    offsets: Mapping[str, Mapping[str, list[int]]] = field(
+        default_factory=dict
+    )  # topic → partition → [from, to, from, to, …)
+
+# %% ../../nbs/engines/base.ipynb #5d52ee37
 @dataclass
 class Counts:
     "Rows of a batch, and where its seconds went."
@@ -169,6 +179,26 @@ class Engine(Protocol):
 
     def delete_offsets(self, uri: str, offsets: Mapping[str, Mapping[str, list[int]]]) -> int:
         "Delete the rows of topic → partition → [from, to); how many."
+
+    def replace_rows(
+        self,
+        target: TableTarget,
+        part: RowsFrom,
+        open_batches: OpenBatches,
+        app_id: str,
+        batch_id: int,
+        run_id: str,
+    ) -> bool:
+        """Delete the rows of a part and append others in one commit, once; False if that was done.
+
+        All rows that are appended are of the part.
+        """
+
+    def delete_keys(self, uri: str, keys: pa.Table, app_id: str, batch_id: int) -> bool:
+        """Delete rows in one commit, once; False if that was done.
+
+        A row is meant if it has the values of one row of `keys` in all of its columns; none is null.
+        """
 
     def table_schema(self, uri: str) -> pa.Schema | None:
         "The columns of a table; None if there is none."

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # %% auto #0
-__all__ = ['create_table', 'table_schema', 'commit_batch', 'committed_batch', 'grow', 'add_clauses', 'delete_rows_of_files',
-           'delete_rows_of_offsets']
+__all__ = ['create_table', 'table_schema', 'commit_batch', 'replace_rows', 'delete_keys', 'committed_batch', 'grow',
+           'add_clauses', 'delete_rows_of_files', 'delete_rows_of_offsets']
 
 # %% ../../nbs/tables/spark_delta.ipynb #24c8a23b
 def create_table(
@@ -91,6 +91,50 @@ def commit_batch(
     writer = rows.write.format("delta").mode("append").option("mergeSchema", "true")
     writer = writer.option("txnAppId", app_id).option("txnVersion", batch_id)
     writer.option("userMetadata", json.dumps(said)).save(uri)
+
+# %% ../../nbs/tables/spark_delta.ipynb #eaf3a583
+def replace_rows(
+    rows: DataFrame,
+    uri: str,  # of a table that has the columns of `rows`
+    condition: str,  # in SQL: the rows that go; those that come meet it too
+    app_id: str,  # who writes: the checkpoint's identity
+    batch_id: int,
+    metadata: Mapping[str, Any] | None = None,  # what the table's history tells of this commit
+) -> None:
+    "Delete rows and append others in one commit; nothing is done if the table has the batch."
+    said = {"writer": app_id, "batch": batch_id, **(metadata or {})}
+    writer = rows.write.format("delta").mode("overwrite").option("replaceWhere", condition)
+    writer = writer.option("txnAppId", app_id).option("txnVersion", batch_id)
+    writer.option("userMetadata", json.dumps(said)).save(uri)
+
+
+_APP_ID = "spark.databricks.delta.write.txnAppId"
+_VERSION = "spark.databricks.delta.write.txnVersion"
+
+
+def delete_keys(
+    spark: SparkSession,
+    uri: str,  # of a table
+    keys: DataFrame,  # a row is meant if it has the values of one row in all columns
+    app_id: str,  # who deletes
+    batch_id: int,
+) -> None:
+    "Delete rows in one commit; nothing is done if the table has the batch."
+    view = f"gone_{uuid.uuid4().hex}"
+    keys.createOrReplaceTempView(view)
+    names = map(quote_name, keys.columns)
+    same = " AND ".join(f"row.{name} = gone.{name}" for name in names)
+    spark.conf.set(_APP_ID, app_id)
+    spark.conf.set(_VERSION, str(batch_id))
+    try:
+        spark.sql(
+            f"MERGE INTO {_sql_table(uri)} AS row USING {view} AS gone ON {same} "
+            "WHEN MATCHED THEN DELETE"
+        ).collect()
+    finally:
+        spark.conf.unset(_APP_ID)
+        spark.conf.unset(_VERSION)
+        spark.catalog.dropTempView(view)
 
 # %% ../../nbs/tables/spark_delta.ipynb #ac77e6b7
 _TRANSACTIONS = "txn STRUCT<appId: STRING, version: BIGINT>"

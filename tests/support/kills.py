@@ -81,12 +81,48 @@ def _run(home, catalog, kill_at, sender) -> None:
     sender.close()
 
 
+def watch_operations(places: Places) -> None:
+    "What refresh, drop and erase write besides."
+    from motor_ingesta.engines import local
+    from motor_ingesta.operations import drop, erase, replay
+
+    for name in ("replace_rows", "delete_keys", "append_batch", "mark_replayed"):
+        places.around(local.LocalEngine, name, name)
+    places.around(erase, "forget_versions", "forget")
+    for owner in (drop, replay):
+        places.around(owner, "delete_folder", "delete")
+    places.around(drop, "delete_file", "delete")
+
+
+def _operate(home, catalog, kill_at, operation, arguments, sender) -> None:
+    from motor_ingesta.pipeline.runner import MotorIngesta
+
+    places = Places(kill_at)
+    watch_checkpoint(places)
+    watch_delta_rs(places)
+    watch_operations(places)
+    getattr(MotorIngesta(home, catalog, engine="local"), operation)(*arguments)
+    sender.send((places.names, [("succeeded", "")]))
+    sender.close()
+
+
+def operation_killed_at(
+    home, catalog, kill_at: int, operation: str, arguments: tuple
+) -> list[str] | None:
+    "Call an operation in a process that ends at a place; its places, None if it was killed."
+    return _killed_at(_operate, home, catalog, kill_at, operation, arguments)
+
+
 def run_killed_at(home, catalog, kill_at: int) -> list[str] | None:
     "Run in a process that ends at a place; the places of the run, None if it was killed."
+    return _killed_at(_run, home, catalog, kill_at)
+
+
+def _killed_at(function, *arguments) -> list[str] | None:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["motor_ingesta.pipeline.runner", "support.kills"])
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_run, args=(home, catalog, kill_at, sender))
+    process = context.Process(target=function, args=(*arguments, sender))
     process.start()
     sender.close()
     try:

@@ -36,6 +36,7 @@ from motor_ingesta.tables import delta
 from motor_ingesta.tables.delta import TypesDifferError
 from motor_ingesta.tables.layout import RunContext
 from support.homes import KILL_STEP, Home, Killed, Killer, catalog_of, csv_source
+from support.operations import killed_at_each_write
 
 DAY = dt.datetime(2026, 1, 7, 6, tzinfo=dt.UTC)
 
@@ -537,3 +538,90 @@ class _Bytes(SimpleNamespace):
 
     def write(self, data: bytes) -> None:
         self.content += data
+
+
+class TestChosenRows:
+    "Rows that are ticked, or chosen by a condition, and what would come of them."
+
+    @pytest.fixture
+    def four(self, home: Home) -> Home:
+        home.land("a.csv", "plot,ha\nnorth,1.5\nwest\neast,2.5\n")
+        home.land("b.csv", "plot,ha\nsouth,3.5\n")
+        home.run(csv_source("INT"))
+        return home
+
+    def ids(self, home: Home) -> dict[bytes, str]:
+        rows = home.rows(home.lake.quarantine(home.name))
+        found = replays.row_ids(pa.Table.from_pylist(rows))
+        return dict(zip((row["_raw"] for row in rows), found, strict=True))
+
+    def test_by_id(self, four: Home):
+        ids = self.ids(four)
+        chosen = (ids[b"north,1.5"], ids[b"south,3.5"])
+        done = four.replay(csv_source(), ids=chosen)
+        assert (done.tried, done.replayed) == (2, 2)
+        assert four.bronze("plot") == [("north",), ("south",)]
+
+    def test_ids_tell_equal_lines_of_two_files_apart(self, home: Home):
+        home.land("a.csv", "plot,ha\nnorth,1.5\n")
+        home.land("b.csv", "plot,ha\nnorth,1.5\n")
+        home.run(csv_source("INT"))
+        rows = home.rows(home.lake.quarantine(home.name))
+        first, second = replays.row_ids(pa.Table.from_pylist(rows))
+        assert first != second
+        assert home.replay(csv_source(), ids=(first,)).replayed == 1
+
+    def test_a_whole_file_by_id(self, home: Home):
+        file = home.land("a.csv", "")
+        home.run(csv_source())
+        file.write_text("plot,ha\nnorth,1\n")
+        (chosen,) = self.ids(home).values()
+        assert home.replay(csv_source(), ids=("other",)).tried == 0
+        assert home.replay(csv_source(), ids=(chosen,)).rows == 1
+
+    def test_by_a_condition(self, four: Home):
+        done = four.replay(csv_source(), where="_source_file LIKE '%b.csv' OR _reason = 'x'")
+        assert (done.tried, done.replayed) == (1, 1)
+
+    @pytest.mark.parametrize("where", ["nothing = 1", "_reason LIKE", "1 = 1) OR (DROP"])
+    def test_a_condition_that_cannot_be_used(self, four: Home, where: str):
+        with pytest.raises(SelectionError, match="cannot be used"):
+            four.replay(csv_source(), where=where)
+
+    def test_what_would_come_of_it(self, four: Home):
+        versions = self.versions(four)
+        found = four.replay(csv_source(), dry_run=True)
+        assert (found.tried, found.replayed, found.rows) == (4, 3, 3)
+        assert sorted(row["ha"] for row in found.bronze) == [1.5, 2.5, 3.5]
+        assert found.reasons == {"malformed_csv": 1}
+        assert [row["raw"] for row in found.still] == [b"west"]
+        assert self.versions(four) == versions
+        assert len(four.open_rows()) == 4
+        assert four.checkpoint.replays() == []
+        assert not exists(f"{four.checkpoint.uri}/staged/preview")
+
+    def versions(self, home: Home) -> list[int]:
+        uris = (home.lake.bronze(home.name), home.lake.quarantine(home.name))
+        return [delta.open_table(uri).version() for uri in uris]
+
+    def test_the_preview_is_what_a_replay_does(self, four: Home):
+        chosen = tuple(self.ids(four).values())[:2]
+        found = four.replay(csv_source(), dry_run=True, ids=chosen)
+        done = four.replay(csv_source(), ids=chosen)
+        assert (found.tried, found.replayed, found.rows) == (done.tried, done.replayed, done.rows)
+
+    def test_killed_at_each_write(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        def prepare(home: Home) -> None:
+            home.land("a.csv", "plot,ha\nnorth,1.5\nwest\neast,2.5\n")
+            home.run(csv_source("INT"))
+
+        def some(home: Home) -> None:
+            rows = home.rows(home.lake.quarantine(home.name))
+            north = [row for row in rows if row["_raw"] == b"north,1.5"]
+            home.replay(csv_source(), ids=tuple(replays.row_ids(pa.Table.from_pylist(north))))
+
+        for home, moment in killed_at_each_write(tmp_path, monkeypatch, prepare, some):
+            some(home)
+            assert home.bronze("plot", "ha") == [("north", 1.5)], moment
+            assert sorted(r["_raw"] for r in home.open_rows()) == [b"east,2.5", b"west"], moment
+            assert home.is_clean(csv_source()), moment
