@@ -15,10 +15,10 @@ import pyarrow as pa
 from ..errors import MotorIngestaError
 
 # %% auto #0
-__all__ = ['RESCUED', 'REJECTED_SCHEMA', 'FORMATS_GROUP', 'UnreadableFileError', 'SourceFile', 'Block', 'Parsed', 'ReadSchema',
-           'Format', 'UnknownFormatError', 'format_named', 'format_names', 'rejected_rows', 'empty_rows']
+__all__ = ['RESCUED', 'REJECTED_SCHEMA', 'FORMATS_GROUP', 'UnreadableFileError', 'SourceFile', 'FilePart', 'Block', 'Parsed',
+           'ReadSchema', 'Format', 'UnknownFormatError', 'format_named', 'format_names', 'rejected_rows', 'empty_rows']
 
-# %% ../../nbs/formats/base.ipynb #9fddb556
+# %% ../../nbs/formats/base.ipynb #ec3c3c97
 class UnreadableFileError(MotorIngestaError):
     "A file that cannot be read to its end; it goes to the quarantine whole, with this message."
 
@@ -34,6 +34,15 @@ class SourceFile(Protocol):
 
     def open_random(self) -> pa.NativeFile:
         "The bytes as they are stored, with seek, for formats that are read from their end."
+
+
+@runtime_checkable
+class FilePart(SourceFile, Protocol):
+    "Some of the lines of a large file, for one worker."
+
+    @property
+    def whole(self) -> SourceFile | None:
+        "The file, if this part does not have its beginning."
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from .convert import OptionError
 # %% auto #0
 __all__ = ['CONTENT_LIMIT', 'FORMAT', 'BinaryFormat']
 
-# %% ../../nbs/formats/binary.ipynb #173e39c6
+# %% ../../nbs/formats/binary.ipynb #861b6ff5
 CONTENT_LIMIT = 2**30  # bytes
 
 
@@ -65,12 +65,13 @@ class BinaryFormat:
     def read(self, block: Block, schema: ReadSchema, options: None) -> Parsed:
         "A row for each record."
         count = len(block.records)
-        columns = [
-            block.records if name == "content" else pa.nulls(count, schema.columns.field(name).type)
-            for name in schema.columns.names
-        ]
+        columns = []
+        for column in schema.columns:
+            is_content = column.name == "content"
+            columns.append(block.records if is_content else pa.nulls(count, column.type))
+        rescued = pa.nulls(count, pa.string())
         whole = empty_rows(schema.columns).schema
-        return Parsed(pa.table([*columns, pa.nulls(count, pa.string())], schema=whole))
+        return Parsed(pa.table([*columns, rescued], schema=whole))
 
 
 FORMAT = BinaryFormat()

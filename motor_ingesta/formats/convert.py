@@ -520,7 +520,7 @@ _PARSERS: list[tuple[Callable[[pa.DataType], bool], Callable[..., Any]]] = [
     (pa.types.is_timestamp, _parse_timestamp),
 ]
 
-# %% ../../nbs/formats/convert.ipynb #e8c3cbd9
+# %% ../../nbs/formats/convert.ipynb #bd185af5
 def from_text(
     texts: pa.Array | pa.ChunkedArray,  # string, or binary that is UTF-8
     kind: pa.DataType,
@@ -541,7 +541,7 @@ def from_text(
 
 def _one_array(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
     if isinstance(texts, pa.ChunkedArray):
-        texts = texts.combine_chunks()
+        texts = texts.chunk(0) if texts.num_chunks == 1 else texts.combine_chunks()
     return texts if pa.types.is_string(texts.type) else texts.cast(pa.string())
 
 
@@ -573,7 +573,7 @@ def _parsed_or_none(text: str, kind: pa.DataType, rules: TextRules) -> Any:
     except MisfitError:
         return None
 
-# %% ../../nbs/formats/convert.ipynb #a9b2fc42
+# %% ../../nbs/formats/convert.ipynb #11aae71d
 Conversion = Callable[[pa.Array], pa.Array]
 
 
@@ -584,13 +584,14 @@ def _conversions(kind: pa.DataType, rules: TextRules) -> list[Conversion]:
     if pa.types.is_binary(kind):
         return [partial(pc.cast, target_type=kind)]
     if pa.types.is_integer(kind):
-        return _cast_conversions(kind, b"xX", rf"^-?[0-9]{{1,{_SAFE_DIGITS[kind.bit_width]}}}$")
+        pattern = rf"^-?[0-9]{{1,{_SAFE_DIGITS[kind.bit_width]}}}$"
+        return _cast_conversions(kind, b"xX", b"-", pattern)
     if pa.types.is_floating(kind):
         names = (rules.nan_value, rules.positive_inf, rules.negative_inf)
         if not all(set(name) & set("nNiI") for name in names):
             return []  # a name that may look like a number
         pattern = r"^-?[0-9]{1,30}(?:\.[0-9]{0,30})?(?:[eE]-?[0-9])?$"
-        return _cast_conversions(kind, b"nNiI", pattern)
+        return _cast_conversions(kind, b"nNiI", b"+-.eE", pattern)
     if pa.types.is_decimal(kind):
         return _decimal_conversions(kind, rules)
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
@@ -601,9 +602,15 @@ def _conversions(kind: pa.DataType, rules: TextRules) -> list[Conversion]:
 _SAFE_DIGITS = {8: 2, 16: 4, 32: 9, 64: 18}  # bits: digits that always fit
 
 
-def _cast_conversions(kind: pa.DataType, lenient: bytes, pattern: str) -> list[Conversion]:
+def _cast_conversions(
+    kind: pa.DataType,
+    lenient: bytes,  # that a text may have of which Arrow makes a number and we do not
+    signs: bytes,  # that a number may have besides digits
+    pattern: str,
+) -> list[Conversion]:
     return [
         partial(_whole_cast, kind=kind, lenient=lenient),
+        partial(_clean_cast, kind=kind, allowed=b"0123456789" + signs),
         partial(_matching_cast, kind=kind, pattern=pattern),
     ]
 
@@ -621,6 +628,19 @@ def _whole_cast(texts: pa.Array, kind: pa.DataType, lenient: bytes) -> pa.Array:
     return values
 
 
+def _clean_cast(texts: pa.Array, kind: pa.DataType, allowed: bytes) -> pa.Array:
+    "A cast of the texts that have only these bytes; nothing if one of them fails."
+    buffer, bounds = values_of(texts)
+    is_strange = np.ones(256, bool)
+    is_strange[list(allowed)] = False
+    strange = np.flatnonzero(is_strange[np.frombuffer(buffer, np.uint8)])
+    is_clean = np.diff(bounds) > 0
+    is_clean[np.searchsorted(bounds, strange, side="right") - 1] = False
+    mask = pa.array(is_clean)
+    found = _whole_cast(texts.filter(mask), kind, b"")
+    return pc.replace_with_mask(pa.nulls(len(texts), kind), mask, found)
+
+
 def _matching_cast(texts: pa.Array, kind: pa.DataType, pattern: str) -> pa.Array:
     "A cast of the texts that match a pattern."
     matches = pc.match_substring_regex(texts, pattern)
@@ -632,6 +652,8 @@ def _matching_cast(texts: pa.Array, kind: pa.DataType, pattern: str) -> pa.Array
 
 
 def _has_byte(texts: pa.Array, wanted: bytes) -> bool:
+    if not wanted:
+        return False
     data = np.frombuffer(values_of(texts)[0], np.uint8)
     return any((data == byte).any() for byte in wanted)
 
@@ -642,7 +664,7 @@ def _booleans(texts: pa.Array) -> pa.Array:
     fits = pc.or_(is_true, pc.equal(lower, "false"))
     return pc.if_else(fits, is_true, pa.scalar(None, pa.bool_()))
 
-# %% ../../nbs/formats/convert.ipynb #2629ccbf
+# %% ../../nbs/formats/convert.ipynb #5398cb7b
 def _decimal_conversions(kind: pa.Decimal128Type, rules: TextRules) -> list[Conversion]:
     digits = kind.precision - kind.scale
     whole = f"[0-9]{{1,{digits}}}" if digits else "0"
@@ -654,7 +676,8 @@ def _decimal_conversions(kind: pa.Decimal128Type, rules: TextRules) -> list[Conv
         partial(_long_decimals, kind=kind),
     ]
     local = partial(_by_locale, decimal=decimal, grouping=grouping, locale=rules.locale)
-    return [partial(_after, first=local, then=step) for step in steps]
+    fixed = partial(_fixed_decimals, kind=kind, decimal=decimal, grouping=grouping)
+    return [fixed, *(partial(_after, first=local, then=step) for step in steps)]
 
 
 def _after(texts: pa.Array, first: Conversion, then: Conversion) -> pa.Array:
@@ -759,6 +782,73 @@ def _have_digits_before(
         return False
     return bool((digits[places - 1] & digits[(begins + places) // 2]).all())
 
+# %% ../../nbs/formats/convert.ipynb #14b57a7c
+def _fixed_decimals(
+    texts: pa.Array,  # string, no nulls
+    kind: pa.Decimal128Type,
+    decimal: str,
+    grouping: str,
+) -> pa.Array:
+    "Decimals with all decimals of their type; nothing if one of the texts is something else."
+    nothing = pa.nulls(len(texts), kind)
+    if not pa.types.is_decimal128(kind) or kind.scale < 1 or not len(texts):
+        return nothing
+    buffer, bounds = values_of(texts)
+    values = np.frombuffer(buffer, np.uint8)
+    points = bounds[1:] - kind.scale - 1
+    if (points < bounds[:-1]).any() or (values[points] != ord(decimal)).any():
+        return nothing
+    groups = _group_counts(values, bounds, points, grouping.encode()[0])
+    if groups is None:
+        return nothing
+    is_kept = (values != ord(decimal)) & (values != grouping.encode()[0])
+    ends = bounds[1:] - np.cumsum(groups + 1)
+    kept = values[is_kept]
+    if len(kept) != ends[-1]:
+        return nothing
+    offsets = np.append(0, ends).astype(np.int32)
+    bare = pa.StringArray.from_buffers(len(texts), pa.py_buffer(offsets), pa.py_buffer(kept))
+    return _of_integers(_whole_cast(bare, pa.int64(), b"xX"), kind)
+
+
+def _group_counts(
+    values: np.ndarray, bounds: np.ndarray, points: np.ndarray, sign: int
+) -> np.ndarray | None:
+    "How many grouping signs each text has; None if one is not where it belongs."
+    begins = bounds[:-1] + (values[bounds[:-1]] == ord("-"))
+    lengths = points - begins
+    counts = np.zeros(len(points), np.int64)
+    total = int(np.count_nonzero(values == sign))
+    if not total:
+        return counts
+    counts = np.maximum(lengths - 1, 0) // 4
+    if (lengths % 4 == 0).any() or int(counts.sum()) != total:
+        return None
+    is_grouped = counts > 0
+    if (values[begins[is_grouped]] == ord("0")).any():
+        return None
+    for place in range(1, int(counts.max()) + 1):
+        if (values[points[counts >= place] - 4 * place] != sign).any():
+            return None
+    return counts
+
+
+def _of_integers(integers: pa.Array, kind: pa.Decimal128Type) -> pa.Array:
+    "Integers as decimals of which they are the digits; nothing if one is missing or too long."
+    if integers.null_count or not _have_digits(integers, kind.precision):
+        return pa.nulls(len(integers), kind)
+    low = integers.to_numpy()
+    halves = np.empty((len(low), 2), np.int64)
+    halves[:, 0] = low
+    halves[:, 1] = low >> 63
+    return pa.Array.from_buffers(kind, len(low), [None, pa.py_buffer(halves)])
+
+
+def _have_digits(integers: pa.Array, precision: int) -> bool:
+    "Whether all integers have at most so many digits."
+    bounds = pc.min_max(integers).as_py()
+    return -(10**precision) < bounds["min"] and bounds["max"] < 10**precision
+
 # %% ../../nbs/formats/convert.ipynb #7667c9f6
 Layout = tuple[tuple[str, int, str], ...]  # (field, width, literal text or the characters allowed)
 _MOST_LAYOUTS = 64
@@ -826,7 +916,14 @@ def _zone_choices(part: Part) -> list[tuple[str, int, str]]:
         return [*choices, ("zone", 6, "+hh:mm")]
     return [*choices, ("zone", 5, "+hhmm")]
 
-# %% ../../nbs/formats/convert.ipynb #761c1a81
+# %% ../../nbs/formats/convert.ipynb #d853ea1e
+@lru_cache(1)
+def _month_starts() -> np.ndarray:
+    "The first day of each month from January of the year 0 to January 10000, in days from 1970."
+    months = np.arange(12 * 10_000 + 1) - 12 * 1970
+    return months.astype("M8[M]").astype("M8[D]").astype(np.int32)
+
+
 class _Moments:
     "The fields of some texts of one layout."
 
@@ -856,11 +953,13 @@ class _Moments:
             self.fits &= row == byte
 
     def _number(self, characters: np.ndarray) -> np.ndarray:
-        value = np.zeros(characters.shape[1], np.int64)
+        "At most nine digits, int32."
+        value = np.zeros(characters.shape[1], np.int32)
         for row in characters:
             digit = row - np.uint8(48)
             self.fits &= digit < 10
-            value = value * 10 + digit
+            value *= 10
+            value += digit
         return value
 
     def _read_zone(self, characters: np.ndarray, text: str) -> None:
@@ -878,26 +977,31 @@ class _Moments:
 
     def microseconds(self) -> np.ndarray:
         "Since 1970, int64; of texts that do not fit, anything."
-        days = self._days()
+        days = self.days()
         hour, minute, second = (self._field(name) for name in ("hour", "minute", "second"))
-        fraction = self._field("fraction")
-        self.fits &= (hour < 24) & (minute < 60) & (second < 60) & (fraction % 1000 == 0)
-        seconds = ((days * 24 + hour) * 60 + minute - self._field("offset")) * 60 + second
+        self.fits &= (hour < 24) & (minute < 60) & (second < 60)
+        minutes = hour * np.int32(60) + minute - self._field("offset")
+        seconds = days.astype(np.int64) * 86_400 + (minutes * np.int32(60) + second)
+        fraction = self.fields.get("fraction")
+        if fraction is None:
+            return seconds * 1_000_000
+        self.fits &= fraction % 1000 == 0
         return seconds * 1_000_000 + fraction // 1000
 
-    def _days(self) -> np.ndarray:
+    def days(self) -> np.ndarray:
+        "Since 1970, int32; of texts that do not fit, anything."
         year, month, day = self._field("year"), self._field("month", 1), self._field("day", 1)
         self.fits &= (year >= 1) & (month >= 1) & (month <= 12) & (day >= 1)
-        months = (year - 1970) * 12 + np.clip(month, 1, 12) - 1
-        first = months.astype("M8[M]").astype("M8[D]").astype(np.int64)
-        following = (months + 1).astype("M8[M]").astype("M8[D]").astype(np.int64)
-        self.fits &= day <= following - first
-        return first + day - 1
+        starts = _month_starts()
+        months = np.clip(year * np.int32(12) + month - np.int32(1), 0, len(starts) - 2)
+        first = starts[months]
+        self.fits &= day <= starts[months + 1] - first
+        return first + day - np.int32(1)
 
-    def _field(self, name: str, missing: int = 0) -> np.ndarray:
-        return self.fields.get(name, np.full(len(self.fits), missing, np.int64))
+    def _field(self, name: str, missing: int = 0) -> np.ndarray | np.int32:
+        return self.fields.get(name, np.int32(missing))
 
-# %% ../../nbs/formats/convert.ipynb #6e0e6a59
+# %% ../../nbs/formats/convert.ipynb #11cc7488
 _FIRST, _LAST = (dt.datetime(1, 1, 1), dt.datetime(9999, 12, 31, 23, 59, 59, 999999))
 _EPOCH = dt.datetime(1970, 1, 1)
 _RANGE = [(moment - _EPOCH) // dt.timedelta(microseconds=1) for moment in (_FIRST, _LAST)]
@@ -912,6 +1016,10 @@ def _by_layouts(
     "What layouts say; null for texts that have none of them."
     values = pa.nulls(len(texts), kind)
     lengths = pc.binary_length(texts)
+    only = _only_length(lengths)
+    if only is not None:
+        choices = by_length.get(only)
+        return _of_length(texts, only, choices, kind, time_zone) if choices else values
     for length, choices in by_length.items():
         has_length = pc.fill_null(pc.equal(lengths, length), False)
         if not pc.any(has_length, min_count=0).as_py():
@@ -921,66 +1029,40 @@ def _by_layouts(
     return values
 
 
+def _only_length(lengths: pa.Array) -> int | None:
+    "The length of all texts; None if they differ, or one is null."
+    bounds = pc.min_max(lengths, skip_nulls=False).as_py()
+    return bounds["min"] if bounds["min"] == bounds["max"] else None
+
+
 def _of_length(
     texts: pa.Array, length: int, choices: list[Layout], kind: pa.DataType, time_zone: str
 ) -> pa.Array:
     data = np.frombuffer(values_of(texts)[0], np.uint8).reshape(len(texts), length)
-    if pa.types.is_date(kind) and len(choices) == 1:
-        dates = _reordered_dates(data, choices[0], kind)
-        if dates is not None:
-            return dates
     characters = np.ascontiguousarray(data.T)
     values = pa.nulls(len(texts), kind)
     for layout in choices:
-        moments = _Moments(characters, layout)
-        microseconds = moments.microseconds()
-        if moments.fits.any():
-            found = _as_kind(microseconds, moments, kind, time_zone)
-            values = pc.coalesce(values, found)
+        found = _as_kind(_Moments(characters, layout), kind, time_zone)
+        values = found if values.null_count == len(values) else pc.coalesce(values, found)
         if values.null_count == 0:
             break
     return values
 
 
-_ISO_PLACES = {"year": (0, 4), "month": (5, 2), "day": (8, 2)}  # place, width
-
-
-def _reordered_dates(data: np.ndarray, layout: Layout, kind: pa.DataType) -> pa.Array | None:
-    "Dates in ISO 8601's order, cast by Arrow; None if one of them is not a date."
-    iso = np.full((len(data), 10), ord("-"), np.uint8)
-    fields = {field: width for field, width, _ in layout if field != "literal"}
-    if fields != {field: width for field, (_, width) in _ISO_PLACES.items()}:
-        return None
-    place = 0
-    for field, width, text in layout:
-        characters = data[:, place : place + width]
-        place += width
-        if field == "literal":
-            if (characters != np.frombuffer(text.encode(), np.uint8)).any():
-                return None
-            continue
-        first = _ISO_PLACES[field][0]
-        iso[:, first : first + width] = characters
-    if (iso >= 128).any():
-        return None
-    offsets = pa.py_buffer(np.arange(0, iso.size + 1, 10, dtype=np.int32))
-    texts = pa.StringArray.from_buffers(len(data), offsets, pa.py_buffer(iso))
-    dates = _whole_dates(texts, kind)
-    return dates if dates.null_count == 0 else None
-
-
-def _as_kind(
-    microseconds: np.ndarray, moments: _Moments, kind: pa.DataType, time_zone: str
-) -> pa.Array:
-    misfits = ~moments.fits
+def _as_kind(moments: _Moments, kind: pa.DataType, time_zone: str) -> pa.Array:
     if pa.types.is_date(kind):
-        days = (microseconds // 86_400_000_000).astype(np.int32)
-        return pa.array(days, pa.int32(), mask=misfits).cast(kind)
-    local = pa.array(microseconds, pa.int64(), mask=misfits).cast(pa.timestamp("us"))
+        return _where_fits(moments.days(), moments).view(kind)
+    local = _where_fits(moments.microseconds(), moments).view(pa.timestamp("us"))
     if kind.tz is None:
         return pa.nulls(len(local), kind) if moments.has_zone else local
     moments_in_utc = local.cast(kind) if moments.has_zone else in_time_zone(local, time_zone)
     return _in_years(moments_in_utc)
+
+
+def _where_fits(numbers: np.ndarray, moments: _Moments) -> pa.Array:
+    "The numbers, null for texts that do not fit."
+    mask = None if moments.fits.all() else ~moments.fits
+    return pa.array(numbers, mask=mask)
 
 
 def _in_years(moments: pa.Array) -> pa.Array:
@@ -1029,7 +1111,7 @@ def _assumed(local: pa.Array, time_zone: str, gap: str) -> pa.Array:
     zoned = pc.assume_timezone(local, time_zone, ambiguous="earliest", nonexistent=gap)
     return zoned.cast(_MOMENT)
 
-# %% ../../nbs/formats/convert.ipynb #00307f1a
+# %% ../../nbs/formats/convert.ipynb #fffc1cc1
 def _time_conversions(kind: pa.DataType, rules: TextRules) -> list[Conversion]:
     pattern = _pattern_of(kind, rules)
     zone = rules.time_zone
@@ -1083,8 +1165,8 @@ def _have_minutes(texts: pa.Array) -> bool:
     "Whether a colon follows the hour wherever there is one; Arrow takes hours alone."
     buffer, bounds = values_of(texts)
     data = np.frombuffer(buffer, np.uint8)
-    length = len(data) // max(len(texts), 1)
-    if length > 13 and (bounds == np.arange(len(bounds)) * length).all():
+    length = _only_length(pc.binary_length(texts))
+    if length is not None and length > 13:
         return bool((data[13::length] == ord(":")).all())
     begins = bounds[:-1][np.diff(bounds) > 10]
     ends = bounds[1:][np.diff(bounds) > 10]

@@ -41,7 +41,58 @@ _ARROW_TYPES = {
 }
 _SPARK_NAMES = {arrow: name for name, arrow in _ARROW_TYPES.items()}
 
-# %% ../../nbs/schemas/types.ipynb #2589986d
+# %% ../../nbs/schemas/types.ipynb #9bf3ef25
+_PLAIN_COLUMN = re.compile(
+    r"\s*(?:`(?P<quoted>[^`]+)`|(?P<bare>[A-Za-z_][A-Za-z0-9_]*))\s+(?P<type>[A-Za-z_]+)"
+    r"(?:\(\s*(?P<precision>[0-9]{1,2})\s*,\s*(?P<scale>[0-9]{1,2})\s*\))?\s*(?:,|$)"
+)
+_SPECIAL_NAMES = {
+    "any",
+    "case",
+    "connect_by_root",
+    "constraint",
+    "curdate",
+    "current_date",
+    "current_timestamp",
+    "current_user",
+    "exclude",
+    "false",
+    "like",
+    "not",
+    "select",
+    "session_user",
+    "true",
+    "unique",
+    "with",
+}
+
+
+def _plain_columns(ddl: str) -> pa.Schema | None:
+    "The columns of a list of names and simple types; None if it has anything else."
+    fields = []
+    place = 0
+    while place < len(ddl):
+        column = _PLAIN_COLUMN.match(ddl, place)
+        kind = column and _plain_type(column)
+        if column is None or kind is None:
+            return None
+        fields.append((column["quoted"] or column["bare"], kind))
+        place = column.end()
+    return None if ddl.endswith(",") else pa.schema(fields)
+
+
+def _plain_type(column: re.Match[str]) -> pa.DataType | None:
+    name = column["type"].upper()
+    if column["bare"] and column["bare"].lower() in _SPECIAL_NAMES:
+        return None
+    if column["precision"] is None:
+        return None if name == "VOID" else _ARROW_TYPES.get(name)
+    precision, scale = int(column["precision"]), int(column["scale"])
+    if name != "DECIMAL" or not scale <= precision <= 38 or not precision:
+        return None
+    return pa.decimal128(precision, scale)
+
+
 def parse_ddl(
     ddl: str,  # columns in Spark DDL, such as `id STRING, prices ARRAY<DECIMAL(10, 2)>`
 ) -> pa.Schema:
@@ -50,6 +101,9 @@ def parse_ddl(
     Raises:
         UnknownTypeError: the text is no list of columns, or a type in it is not supported.
     """
+    plain = _plain_columns(ddl)
+    if plain is not None:
+        return plain
     from sqlglot import exp
 
     table = _parse(f"CREATE TABLE t ({ddl})").this

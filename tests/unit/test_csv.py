@@ -32,7 +32,9 @@ from motor_ingesta.formats.lines import (
     to_utf8,
     without_line_ends,
 )
+from motor_ingesta.sources import files
 from motor_ingesta.sources.opening import LandedSource, LineRange
+from support.trust import csv_files
 
 COLUMNS = [("id", pa.string()), ("n", pa.int64())]
 
@@ -283,14 +285,35 @@ def test_counted_quotes_say_what_the_regular_expression_says(document, is_last):
         assert found == [end for end in expected if end < len(data) or data[-1:] in b"\r\n"]
 
 
-@settings(max_examples=100, deadline=None)
-@given(
-    document=st.lists(st.sampled_from([*PIECES[:16], *PIECES[17:]]), max_size=60).map("".join),
-    size=st.integers(3, 50),
+HEADER = {"header": "true"}
+BEGINNINGS = st.sampled_from(
+    [
+        ("first,1\n", {}),
+        ("# a comment\n\n", {"comment": "#"}),
+        ("id,n\n", HEADER),
+        ("n,id\r\n", HEADER),
+        ("id,n\r", HEADER),
+        ("\ufeffid,n\n", HEADER),
+        ("\n  \n\r\nid,n\r\n", HEADER),
+        ("# made by hand\n#,\n\nid,n\n", HEADER | {"comment": "#"}),
+        ("id;n;año\n", HEADER | {"sep": ";", "encoding": "windows-1252"}),
+        ('"id","n"\n', HEADER | {"escape": '"'}),
+        ("id||n\n", HEADER | {"sep": "||"}),
+    ]
 )
-def test_a_file_in_ranges_is_the_file(document, size):
-    data = b"first,1\n" + document.encode()
-    options = FORMAT.parse_options({})
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    beginning=BEGINNINGS,
+    document=st.lists(st.sampled_from([*PIECES, "\n", "\nb,2\n"]), max_size=60).map("".join),
+    more=st.integers(0, 50),
+)
+def test_a_file_in_ranges_is_the_file(beginning, document, more):
+    text, raw_options = beginning
+    size = len(text) + 1 + more  # the first range has the header
+    data = (text + document).encode(raw_options.get("encoding", "utf-8"), "ignore")
+    options = FORMAT.parse_options(raw_options)
     columns = pa.schema(COLUMNS)
     header_lines = FORMAT.header_lines(options)
 
@@ -300,7 +323,8 @@ def test_a_file_in_ranges_is_the_file(document, size):
             for block in FORMAT.blocks(source, columns, options)
         ]
         rows = [tuple(row.values()) for part in found for row in part.rows.to_pylist()]
-        return rows, [row["raw"] for part in found for row in part.rejected.to_pylist()]
+        rejected = [part.rejected.drop(["record"]).to_pylist() for part in found]
+        return rows, [row for part in rejected for row in part]
 
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/a.csv"
@@ -316,13 +340,46 @@ def test_a_file_in_ranges_is_the_file(document, size):
         assert sorted(joined, key=str) == sorted(whole[kind], key=str)
 
 
+@pytest.mark.parametrize("end, mark", [("\n", ""), ("\r\n", "\ufeff")])
+def test_a_large_file_with_a_header_goes_its_whole_road_in_ranges(tmp_path, monkeypatch, end, mark):
+    monkeypatch.setattr(files, "SPLIT_BYTES", 10_000)
+    home = csv_files(tmp_path, "id BIGINT, note STRING", source={"options": HEADER})
+    rows = [f'{number},"said ""{number}"" once"' for number in range(9_000)]
+    rows[4_000] = "4000,too,many"
+    rows[6_000] = "6000,été".encode("latin-1").decode("utf-8", "surrogateescape")
+    text = mark + end.join(["", "id,note", *rows])
+    home.land("a.csv", text.encode("utf-8", "surrogateescape"))
+    home.run()
+    wrong = {4_000: b"4000,too,many", 6_000: b"6000,\xe9t\xe9"}
+    assert home.column("id") == [number for number in range(9_000) if number not in wrong]
+    assert {row["note"] for row in home.rows() if row["id"] == 77} == {'said "77" once'}
+    assert sorted(row["_raw"] for row in home.rows("quarantine")) == sorted(wrong.values())
+    assert home.reasons() == {"malformed_csv": 1, "invalid_encoding": 1}
+    assert home.difference() == 0
+
+
+def test_a_header_after_a_million_comments_is_refused():
+    data = "# nothing\n" * 200_000 + "id,n\na,1\n"
+    options = FORMAT.parse_options(HEADER | {"comment": "#"})
+    with pytest.raises(UnreadableFileError, match="have no header"):
+        FORMAT.file_schema(BytesFile(data.encode()), pa.schema(COLUMNS), options)
+
+
+def test_a_range_without_the_columns_of_the_dataset_is_refused(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("other,names\n" + "a,1\n" * 9)
+    part = LineRange(str(path), path.stat().st_size, 20, 40)
+    with pytest.raises(UnreadableFileError, match="none of the dataset's columns"):
+        list(FORMAT.blocks(part, pa.schema(COLUMNS), FORMAT.parse_options(HEADER)))
+
+
 @pytest.mark.parametrize(
     "options, lines",
     [
         ({}, 0),
-        ({"header": "true"}, None),
+        ({"header": "true"}, 0),
         ({"header": "true", "multiLine": "true"}, None),
-        ({"header": "true", "comment": "#"}, None),
+        ({"header": "true", "comment": "#"}, 0),
         ({"comment": "#"}, 0),
         ({"encoding": "windows-1252"}, 0),
         ({"encoding": "utf-16"}, None),

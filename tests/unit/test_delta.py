@@ -263,7 +263,7 @@ def test_name_that_differs_by_case_only_is_refused(table):
 
 def test_rewrite_keeps_rows_that_a_rival_appends_meanwhile(table, monkeypatch):
     commit(table, 0, 1)
-    rows, calls = delta._rows, []
+    rows, calls = delta.read_batches, []
 
     def rows_while_a_rival_appends(opened):
         dataset = rows(opened)
@@ -272,7 +272,7 @@ def test_rewrite_keeps_rows_that_a_rival_appends_meanwhile(table, monkeypatch):
         calls.append(True)
         return dataset
 
-    monkeypatch.setattr(delta, "_rows", rows_while_a_rival_appends)
+    monkeypatch.setattr(delta, "read_batches", rows_while_a_rival_appends)
     grow(table, parse_ddl("id BIGINT"))
     assert len(calls) == 2
     assert ids(table) == [1, 2]
