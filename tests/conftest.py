@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,29 @@ class OneProcessPerFile(LoadScopeScheduling):
         if "test_notebooks" in nodeid:
             return nodeid
         return nodeid.split("::")[0]
+
+
+@dataclass(frozen=True)
+class Size:
+    "How much the tests with generated data try."
+
+    examples: int | None  # default: each test's own number
+    seed: int
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("generated data")
+    group.addoption(
+        "--examples",
+        type=int,
+        help="how many examples or files are tried; what came of it goes to nbs/reliability.json",
+    )
+    group.addoption("--seed", type=int, default=0, help="where the generated data begins")
+
+
+@pytest.fixture(scope="session")
+def size(request) -> Size:
+    return Size(request.config.getoption("--examples"), request.config.getoption("--seed"))
 
 
 def pytest_xdist_make_scheduler(config, log):

@@ -93,7 +93,7 @@ def joined_parts(
         return Parsed(rows, None, wrong)
     return Parsed(rows, records, wrong.sort_by("record"))
 
-# %% ../../nbs/formats/avro_messages.ipynb #4f3b6961
+# %% ../../nbs/formats/avro_messages.ipynb #6186de9e
 _HEAD = 5  # bytes
 
 
@@ -118,6 +118,7 @@ def read_messages(
     schema: ReadSchema,  # the dataset's columns
     writers: Mapping[int, str],  # schema id to Avro schema
     reader_schema: str | None = None,  # gives aliases and defaults; without it there are none
+    unreadable: Mapping[int, str] | None = None,  # schema id to why it cannot be read
 ) -> Parsed:
     """The rows of some messages, which several schemas may have written.
 
@@ -130,7 +131,7 @@ def read_messages(
     reader = parse_avro_schema(reader_schema) if reader_schema else None
     values = records_of(records)
     ids, is_framed = _schema_ids(values)
-    parts, rejected = [], [_unframed(records, values, ids, is_framed, writers)]
+    parts, rejected = [], [_unframed(records, ids, is_framed, writers, unreadable or {})]
     for schema_id in np.unique(ids[is_framed]).tolist():
         if schema_id not in writers:
             continue
@@ -159,7 +160,7 @@ def _bodies(values: Records, places: np.ndarray) -> Records:
     chosen = values if len(places) == len(values) else values.part(places)
     return Records(chosen.content, chosen.starts + _HEAD, chosen.ends)
 
-# %% ../../nbs/formats/avro_messages.ipynb #b9ff5c11
+# %% ../../nbs/formats/avro_messages.ipynb #7ce4bf59
 def _with_raw(parsed: Parsed, values: Records) -> Parsed:
     "Rejected rows with the bytes of their messages."
     if not parsed.rejected.num_rows:
@@ -184,10 +185,10 @@ def undecodable_rows(
 
 def _unframed(
     records: pa.Array,
-    values: Records,
     ids: np.ndarray,
     is_framed: np.ndarray,
     writers: Mapping[int, str],
+    unreadable: Mapping[int, str],  # schema id to why
 ) -> pa.Table:
     "Messages that no known schema can decode."
     is_known = np.isin(ids, list(writers)) if writers else np.zeros(len(ids), bool)
@@ -197,6 +198,8 @@ def _unframed(
         value = records[place].as_py()
         known_id = int(ids[place]) if is_framed[place] else None
         reason, detail = _why_not(value, known_id)
+        if known_id is not None:
+            detail = unreadable.get(known_id) or detail
         raw.append(value)
         reasons.append(reason)
         details.append(detail)

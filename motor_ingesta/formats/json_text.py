@@ -19,7 +19,7 @@ from .json_options import JsonOptions
 __all__ = ['JSON_SPACE', 'NON_NUMERIC', 'NOT_UTF8', 'RejectedRecordError', 'shortened', 'malformed_json', 'checked_json',
            'Member', 'members_of', 'elements_of']
 
-# %% ../../nbs/formats/json_text.ipynb #16b95e26
+# %% ../../nbs/formats/json_text.ipynb #afe6ee64
 class RejectedRecordError(MotorIngestaError):
     "A record that is no row; `reason` is the code for the quarantine."
 
@@ -67,7 +67,8 @@ def shortened(text: str) -> str:
 
 def malformed_json(text: str) -> RejectedRecordError:
     "The error for a text that is not one JSON object."
-    return RejectedRecordError("malformed_json", f"not one JSON object: {shortened(text)}")
+    shown = shortened(text.rstrip("\r\n"))
+    return RejectedRecordError("malformed_json", f"not one JSON object: {shown}")
 
 
 def checked_json(

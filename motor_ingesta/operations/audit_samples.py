@@ -45,7 +45,7 @@ from ..storage.lake import LandedFile, filesystem, read_bytes
 
 # %% auto #0
 __all__ = ['SAMPLE_ROWS', 'SAMPLE_FILES', 'Undecoded', 'SourceRecord', 'sample_records', 'json_record', 'text_record',
-           'row_rules']
+           'UnionValue', 'row_rules']
 
 # %% ../../nbs/operations/audit_samples.ipynb #0586a13c
 SAMPLE_ROWS = 200  # rows compared by an audit, at most
@@ -181,7 +181,7 @@ def _binary_records(source: FilesSource, file: LandedFile) -> Iterator[Undecoded
     if 0 < file.size <= 16 * _SAMPLE_BYTES:
         yield partial(SourceRecord, None, {"content": read_bytes(file.path)})
 
-# %% ../../nbs/operations/audit_samples.ipynb #62da5be5
+# %% ../../nbs/operations/audit_samples.ipynb #4807d10e
 def _table_records(
     source: FilesSource, file: LandedFile, names: Sequence[str]
 ) -> Iterator[Undecoded]:
@@ -243,9 +243,32 @@ def _parquet_records(source: FilesSource, file: LandedFile) -> Iterator[Undecode
 def _avro_records(source: FilesSource, file: LandedFile) -> Iterator[Undecoded]:
     store, path = filesystem(file.path)
     with store.open_input_file(path) as stream:
-        rows: Iterator[Any] = islice(fastavro.reader(stream), 1000)
+        reader = fastavro.reader(stream)
+        unions = _union_names(reader.writer_schema)
+        rows: Iterator[Any] = islice(reader, 1000)
         for row in rows:
-            yield partial(SourceRecord, None, row)
+            yield partial(SourceRecord, None, _without_unions(row, unions))
+
+
+class UnionValue:
+    "Stands for a value of an Avro union, which bronze may have as a struct or as a text."
+
+
+def _union_names(schema: Any) -> list[str]:
+    "The fields of a record that have several types, null not counted."
+    fields = schema.get("fields", ()) if isinstance(schema, dict) else ()
+    types = {field["name"]: field["type"] for field in fields}
+    return [
+        name
+        for name, kinds in types.items()
+        if isinstance(kinds, list) and len([kind for kind in kinds if kind != "null"]) > 1
+    ]
+
+
+def _without_unions(row: dict[str, Any], unions: list[str]) -> dict[str, Any]:
+    "A record whose values of several types are not compared."
+    hidden = {name: UnionValue() for name in unions if row[name] is not None}
+    return row | hidden
 
 # %% ../../nbs/operations/audit_samples.ipynb #7b003ba4
 def row_rules(

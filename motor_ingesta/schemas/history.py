@@ -22,9 +22,10 @@ from motor_ingesta.schemas.policy import (
 from .types import schema_from_dict, schema_to_dict, type_name
 
 # %% auto #0
-__all__ = ['Store', 'SchemaVersion', 'SchemaHistory', 'SchemaChangedError', 'DatasetSchema']
+__all__ = ['Store', 'SchemaVersion', 'SchemaHistory', 'SchemaChangedError', 'SchemaApprovalError', 'asked_changes',
+           'approve_changes', 'DatasetSchema']
 
-# %% ../../nbs/schemas/history.ipynb #817f517d
+# %% ../../nbs/schemas/history.ipynb #d211aa9d
 class Store(Protocol):
     "Where versions are kept: numbered JSON files, as a checkpoint has them."
 
@@ -57,32 +58,56 @@ class SchemaHistory:
     "The versions of one dataset's schema."
 
     def __init__(self, store: Store):
-        self._store = store
+        self.store = store
 
     def versions(self) -> list[SchemaVersion]:
         "All versions, oldest first."
-        return [self._read(number) for number in self._store.numbers("schemas")]
+        return [self._read(number) for number in self.store.numbers("schemas")]
 
     def latest(self) -> SchemaVersion | None:
         "The newest version; None before the first batch."
-        numbers = self._store.numbers("schemas")
+        numbers = self.store.numbers("schemas")
         return self._read(numbers[-1]) if numbers else None
 
     def add(self, version: SchemaVersion) -> None:
         "Record a version."
         content = asdict(version)
         del content["version"]
-        self._store.write(f"schemas/{version.version:09}", content)
+        self.store.write(f"schemas/{version.version:09}", content)
 
     def _read(self, number: int) -> SchemaVersion:
-        found = self._store.read(f"schemas/{number:09}") or {}
+        found = self.store.read(f"schemas/{number:09}") or {}
         known = {item.name for item in fields(SchemaVersion)} - {"version"}
         values = {name: found[name] for name in known & found.keys()}
         return SchemaVersion(number, **values)
 
-# %% ../../nbs/schemas/history.ipynb #fa512a29
+# %% ../../nbs/schemas/history.ipynb #e038bd83
 class SchemaChangedError(MotorIngestaError):
     "The data has another schema than its dataset, and the dataset asks to be stopped for that."
+
+
+class SchemaApprovalError(SchemaChangedError):
+    "The schema would grow, and the dataset asks for approval first."
+
+
+_APPROVAL = "approval"  # a file of the checkpoint: what is asked, and what was approved
+
+
+def asked_changes(store: Store) -> list[str]:
+    "The changes of a schema that wait for approval."
+    return list((store.read(_APPROVAL) or {}).get("asked", []))
+
+
+def approve_changes(store: Store) -> list[str]:
+    "Approve the changes that wait; which they were."
+    asked = asked_changes(store)
+    if asked:
+        approved = (store.read(_APPROVAL) or {}).get("approved", [])
+        store.write(_APPROVAL, {"asked": [], "approved": sorted({*approved, *asked})})
+    return asked
+
+
+_GROWING = ("evolve", "ask")
 
 
 class DatasetSchema:
@@ -91,7 +116,7 @@ class DatasetSchema:
     def __init__(
         self,
         dataset: str,  # its name, for messages
-        mode: str,  # rescue, evolve, fail or ignore
+        mode: str,  # rescue, evolve, ask, fail or ignore
         declared: pa.Schema,  # what the catalog says; no columns if it leaves them to the data
         history: SchemaHistory,
         reserved: frozenset[str],  # names that the engine's own columns have
@@ -111,7 +136,7 @@ class DatasetSchema:
         last = schema_from_dict(self._last.types) if self._last else pa.schema([])
         if not self._declared.names:
             return last
-        if self._mode == "evolve":
+        if self._mode in _GROWING:
             return merge_schemas(self._declared, last, reserved=self._reserved).schema
         return self._declared
 
@@ -150,18 +175,34 @@ class DatasetSchema:
 
         Raises:
             SchemaChangedError: the mode is `fail`, and the data has something else.
+            SchemaApprovalError: the mode is `ask`, and the schema would grow.
         """
         if self._mode == "fail":
             self._refuse_differences(found)
-        if self._mode != "evolve":
+        if self._mode not in _GROWING:
             return False
         merged = merge_schemas(self.columns, found, widen=not wider, reserved=self._reserved)
         merged = _widen(merged, wider)
         refused = self._refused | _not_grown(self.columns, merged.schema, found)
         if not merged.changes and refused == self._refused:
             return False
+        if self._mode == "ask":
+            self._check_approved(merged.changes)
         self._add_version(merged, refused, run_id, at)
         return True
+
+    def _check_approved(self, changes: list[str]) -> None:
+        known = self._history.store.read(_APPROVAL) or {}
+        approved = known.get("approved", [])
+        asked = [change for change in changes if change not in approved]
+        if not asked:
+            return
+        self._history.store.write(_APPROVAL, {"asked": asked, "approved": approved})
+        lines = "\n".join(f"  {change}" for change in asked)
+        raise SchemaApprovalError(
+            f"the schema of {self._dataset} would grow, and waits for approval:\n{lines}",
+            fix=f"motor-ingesta approve {self._dataset}, and run again",
+        )
 
     def refuse(
         self,
@@ -171,7 +212,7 @@ class DatasetSchema:
     ) -> bool:
         "Let columns grow no further: what does not fit them stays rescued. False if that is not new."
         refused = self._refused | frozenset(names)
-        if self._mode != "evolve" or refused == self._refused:
+        if self._mode not in _GROWING or refused == self._refused:
             return False
         self._add_version(Merged(self.columns, []), refused, run_id, at)
         return True

@@ -20,7 +20,7 @@ from .types import is_list
 # %% auto #0
 __all__ = ['rescued_names', 'unsettled_names', 'Inferred', 'infer_rescued', 'merge_types', 'declared_only']
 
-# %% ../../nbs/schemas/inference.ipynb #91e0504e
+# %% ../../nbs/schemas/inference.ipynb #8c475743
 _MOST_DIGITS = 400  # of a whole number that a type may be found for
 
 
@@ -31,8 +31,13 @@ def rescued_names(
     names: set[str] = set()
     for text in pc.unique(texts).to_pylist():
         if text is not None:
-            names |= _parse(text).keys()
+            names |= {_utf8_name(name) for name in _parse(text)}
     return names
+
+
+def _utf8_name(name: str) -> str:
+    "The name, with U+FFFD for half of a surrogate pair, which JSON can have and UTF-8 cannot."
+    return name.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
 def _parse(text: str) -> dict[str, Any]:
@@ -64,7 +69,7 @@ def _may_grow(name: str, columns: pa.Schema) -> bool:
     kind = columns.field(name).type
     return bool(wider_types(kind)) or pa.types.is_nested(kind)
 
-# %% ../../nbs/schemas/inference.ipynb #6e12c74b
+# %% ../../nbs/schemas/inference.ipynb #a5a43eb3
 _DEEPEST = 20
 _MOST_ARRAY_ITEMS = 1000  # of one array, to look at
 _DECIMAL = pa.decimal128(38, 0)
@@ -121,7 +126,7 @@ def infer_rescued(
     for text in texts:
         fields = _parse(text) if text else {}
         for name, value in fields.items():
-            inferred.note(name, value, wider.get(name))
+            inferred.note(_utf8_name(name), value, wider.get(name))
     return inferred
 
 
@@ -168,6 +173,9 @@ def _element_type(items: list[Any], depth: int) -> pa.DataType:
 
 
 def _struct_type(value: dict[str, Any], depth: int) -> pa.DataType:
+    names = [_utf8_name(name) for name in value]
+    if names != list(value):
+        return pa.string()  # no field can have such a name
     return pa.struct([(name, _type_of(item, depth + 1)) for name, item in value.items()])
 
 

@@ -17,12 +17,12 @@ from .types import is_list, type_name
 __all__ = ['MOST_NEW_COLUMNS', 'SchemaPolicy', 'can_widen', 'wider_types', 'Merged', 'merge_schemas', 'storable_type',
            'schema_differences', 'TypeChange', 'type_changes']
 
-# %% ../../nbs/schemas/policy.ipynb #af9f4495
+# %% ../../nbs/schemas/policy.ipynb #cb6ed96a
 @dataclass(frozen=True)
 class SchemaPolicy:
     "What is done with data that has another schema than its dataset."
 
-    mode: str = "rescue"  # rescue, evolve, fail or ignore
+    mode: str = "rescue"  # rescue, evolve, ask, fail or ignore
     refused: frozenset[str] = frozenset()  # evolve: columns that could not grow; they stay rescued
 
     @property
@@ -38,7 +38,7 @@ class SchemaPolicy:
     @property
     def reacts_to_changes(self) -> bool:
         "Whether a batch must not be written before a change of the schema is settled."
-        return self.mode in ("evolve", "fail")
+        return self.mode in ("evolve", "ask", "fail")
 
 # %% ../../nbs/schemas/policy.ipynb #6ff89796
 _INTEGERS = (pa.int8(), pa.int16(), pa.int32(), pa.int64())
@@ -70,9 +70,9 @@ def wider_types(have: pa.DataType) -> list[pa.DataType]:
     "The types that a column may widen to when a value does not fit, nearest first."
     return [kind for kind in _WIDER_CANDIDATES if can_widen(have, kind)]
 
-# %% ../../nbs/schemas/policy.ipynb #e8974f23
+# %% ../../nbs/schemas/policy.ipynb #7bf74d35
 MOST_NEW_COLUMNS = 200
-_UNNAMEABLE = re.compile(r"[`<>:\\\x00-\x1f]|^$")  # in a field name: neither DDL nor SQL can say it
+_UNNAMEABLE = re.compile("[`<>:\\\\\x00-\x1f\ufffd]|^$")  # neither DDL nor SQL can say such a name
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from ..errors import MotorIngestaError
 
 # %% auto #0
 __all__ = ['SecretReader', 'SchemaUnknown', 'RegistryUnavailableError', 'RegistryTimeoutError', 'SchemaNotFoundError',
-           'secrets_argument', 'hide_secrets', 'SchemaVersion', 'Registry']
+           'UnsupportedSchemaError', 'secrets_argument', 'hide_secrets', 'SchemaVersion', 'Registry']
 
-# %% ../../nbs/sources/registry.ipynb #42902cc8
+# %% ../../nbs/sources/registry.ipynb #3f401dd8
 class RegistryUnavailableError(MotorIngestaError):
     "The registry does not answer, or refuses the request."
 
@@ -32,9 +32,13 @@ class RegistryTimeoutError(RegistryUnavailableError):
 
 
 class SchemaNotFoundError(MotorIngestaError):
-    "The registry has no such subject or schema id, or the schema is not one that can be read."
+    "The registry has no such subject or schema id."
 
-# %% ../../nbs/sources/registry.ipynb #e2028881
+
+class UnsupportedSchemaError(SchemaNotFoundError):
+    "The registry has the schema, and it is not one that can be read."
+
+# %% ../../nbs/sources/registry.ipynb #73940560
 SecretReader = Callable[
     [str, str], str
 ]  # (scope, key) -> secret, as `catalog.models.resolve` takes it
@@ -77,7 +81,7 @@ def _problem(schema: Schema) -> str:
         return "refers to other schemas, which is not supported"
     return ""
 
-# %% ../../nbs/sources/registry.ipynb #1afc0e07
+# %% ../../nbs/sources/registry.ipynb #97656c57
 _NOT_FOUND = {404, 40401, 40402, 40403}  # HTTP status, and the error codes of Confluent's API
 _LARGEST_ID = 2**31 - 1
 
@@ -105,14 +109,15 @@ class Registry:
         """The Avro schema with this id, as JSON.
 
         Raises:
-            SchemaNotFoundError: there is no such id, or its schema is no Avro.
+            SchemaNotFoundError: there is no such id.
+            UnsupportedSchemaError: its schema is no Avro, or refers to other schemas.
             RegistryUnavailableError: the registry does not answer or refuses the request.
         """
         if schema_id not in self._by_id:
             self._by_id[schema_id] = self._ask_schema(schema_id)
         schema = self._by_id[schema_id]
         if problem := _problem(schema):
-            raise SchemaNotFoundError(
+            raise UnsupportedSchemaError(
                 f"the schema with the id {schema_id} {problem}",
                 fix="read the topic as json, string or binary, or register one Avro schema",
             )

@@ -1,18 +1,25 @@
 """Topics: nothing lost, nothing doubled, on a real broker."""
 
+import io
 import json
 import re
 import shutil
+import struct
 import time
 from collections import Counter
+from decimal import Decimal
 
+import fastavro
+import httpx
 import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from deltalake import DeltaTable
 
+from motor_ingesta.catalog.models import RegistryConnection
 from motor_ingesta.local.services import Services, free_port
 from motor_ingesta.pipeline.runner import MotorIngesta
+from motor_ingesta.sources.registry import Registry
 from support.home_v1 import copy_home
 from support.kills import run_killed_at
 from support.trust import Home
@@ -21,9 +28,10 @@ JSON = {"format": "json", "schema": "id BIGINT, note STRING"}
 
 
 class Broker:
-    def __init__(self, address):
-        self.address = address
-        self.admin = AdminClient({"bootstrap.servers": address})
+    def __init__(self, endpoints):
+        self.address = endpoints.bootstrap_servers
+        self.admin = AdminClient({"bootstrap.servers": self.address})
+        self.registry = Registry(RegistryConnection(url=endpoints.schema_registry_url))
 
     def create(self, topic, partitions=1):
         self.admin.create_topics([NewTopic(topic, partitions)])[topic].result(30)
@@ -56,7 +64,10 @@ class Broker:
         self.admin.delete_records([at])[at].result(30)
 
     def home(self, path, *, value=JSON, **source):
-        connections = {"kafka": {"bootstrap_servers": self.address}}
+        connections = {
+            "kafka": {"bootstrap_servers": self.address},
+            "schema_registry": {"url": self.registry.url},
+        }
         source = {"kind": "kafka", "value": value} | source
         return Home(path, source=source, connections=connections)
 
@@ -65,7 +76,7 @@ class Broker:
 def broker(tmp_path_factory):
     home = tmp_path_factory.mktemp("kafka")
     with Services(home, free_port(), free_port()) as endpoints:
-        yield Broker(endpoints.bootstrap_servers)
+        yield Broker(endpoints)
 
 
 def test_latest_reads_what_comes_after_the_first_look(broker, tmp_path):
@@ -282,3 +293,123 @@ def test_kill_at_each_write(broker, tmp_path, edit):
         assert places == Counter([(0, n) for n in range(6)] + [(1, n) for n in range(4)]), name
         assert home.difference() == 0, name
         shutil.rmtree(path)
+
+
+# 16: a version of a subject from which no table can be made
+
+STEP = {"type": "record", "name": "Step", "fields": [{"name": "next", "type": ["null", "Step"]}]}
+HUGE = {"type": "bytes", "logicalType": "decimal", "precision": 60, "scale": 2}
+LEVEL = {"type": "enum", "name": "Level", "symbols": ["LOW", "HIGH"]}
+POISONED = {
+    "a bare string": ("string", "text"),
+    "an enum": (LEVEL, "HIGH"),
+    "a union": (["null", "string"], "text"),
+    "recursive": (STEP, {"next": {"next": None}}),
+    "60 digits": (
+        {"type": "record", "name": "Price", "fields": [{"name": "price", "type": HUGE}]},
+        {"price": Decimal("1.25")},
+    ),
+}
+
+
+def order_schema(*more):
+    fields = [{"name": "id", "type": "long"}]
+    fields += [{"name": name, "type": ["null", "string"], "default": None} for name in more]
+    return {"type": "record", "name": "Order", "fields": fields}
+
+
+def framed(schema_id, schema, value):
+    "A value as Confluent's serializers write it."
+    body = io.BytesIO(b"\x00" + struct.pack(">I", schema_id))
+    body.seek(5)
+    fastavro.schemaless_writer(body, schema, value)
+    return body.getvalue()
+
+
+def produce_avro(broker, topic, schema, *values):
+    "Register a schema, and produce values with it; its id."
+    schema_id = broker.registry.register(f"{topic}-value", json.dumps(schema))
+    broker.produce(topic, *(framed(schema_id, schema, value) for value in values))
+    return schema_id
+
+
+@pytest.mark.parametrize("mode", ["rescue", "evolve", "fail", "ignore"])
+def test_a_poisoned_version_stops_no_dataset(broker, tmp_path, mode):
+    """Each of these versions in a subject stopped its dataset for ever."""
+    topic = f"poisoned-{mode}"
+    broker.create(topic)
+    produce_avro(broker, topic, order_schema(), {"id": 1})
+    ids = [produce_avro(broker, topic, *POISONED[name]) for name in POISONED]
+    home = broker.home(tmp_path, topic=topic, value={"format": "avro"})
+    home.edit(schema_changes=mode, max_rejected=1.0)
+    home.run()
+    assert home.column("id") == [1]
+    assert home.reasons() == {"undecodable_avro": len(POISONED)}
+    details = " ".join(row["_detail"] for row in home.rows("quarantine"))
+    assert all(f"the schema {schema_id} " in details for schema_id in ids), details
+    produce_avro(broker, topic, order_schema(), {"id": 2})
+    home.run()
+    assert home.column("id") == [1, 2]
+    assert home.difference() == 0
+
+
+def test_a_new_version_beside_a_poisoned_one_is_evolved_to(broker, tmp_path):
+    broker.create("beside")
+    produce_avro(broker, "beside", *POISONED["recursive"])
+    produce_avro(broker, "beside", order_schema(), {"id": 1})
+    home = broker.home(tmp_path, topic="beside", value={"format": "avro"})
+    home.edit(schema_changes="evolve", max_rejected=1.0)
+    home.run()
+    produce_avro(broker, "beside", *POISONED["a bare string"])
+    produce_avro(broker, "beside", order_schema("note"), {"id": 2, "note": "new"})
+    home.run()
+    assert {(row["id"], row["note"]) for row in home.rows()} == {(1, None), (2, "new")}
+    assert home.difference() == 0
+
+
+def test_a_subject_of_poisoned_versions_only_is_told(broker, tmp_path):
+    broker.create("only")
+    schema_id = produce_avro(broker, "only", *POISONED["a bare string"])
+    home = broker.home(tmp_path, topic="only", value={"format": "avro"})
+    said = home.failure()
+    assert "only-value" in said and str(schema_id) in said and "record" in said, said
+    produce_avro(broker, "only", order_schema(), {"id": 1})
+    home.edit(max_rejected=1.0)
+    home.run()
+    assert home.column("id") == [1]
+    assert home.reasons() == {"undecodable_avro": 1}
+
+
+def test_a_schema_that_is_no_avro_is_named(broker, tmp_path):
+    broker.create("clicks")
+    produce_avro(broker, "clicks", order_schema(), {"id": 1})
+    url = f"{broker.registry.url}/subjects/forms-value/versions"
+    schema = '{"$schema": "http://json-schema.org/draft-07/schema#", "type": "object"}'
+    answer = httpx.post(url, json={"schema": schema, "schemaType": "JSON"})
+    schema_id = answer.raise_for_status().json()["id"]
+    broker.produce("clicks", b"\x00" + struct.pack(">I", schema_id) + b'{"id": 2}')
+    home = broker.home(tmp_path, topic="clicks", value={"format": "avro"})
+    home.edit(max_rejected=1.0)
+    home.run()
+    assert home.column("id") == [1]
+    [rejected] = home.rows("quarantine")
+    assert rejected["_reason"] == "unknown_schema_id"
+    assert "is JSON, and only Avro is read" in rejected["_detail"]
+    assert home.difference() == 0
+
+
+def test_keys_of_a_poisoned_version_stay_bytes(broker, tmp_path):
+    broker.create("keys")
+    key_ids = {}
+    for name, (schema, _) in POISONED.items():
+        key_ids[name] = broker.registry.register("keys-key", json.dumps(schema))
+    producer = Producer({"bootstrap.servers": broker.address})
+    for name, (schema, value) in POISONED.items():
+        key = framed(key_ids[name], schema, value)
+        producer.produce("keys", json.dumps({"id": 1, "note": name}), key=key)
+    assert producer.flush(30) == 0
+    home = broker.home(tmp_path, topic="keys", key={"format": "avro"})
+    home.run()
+    assert {row["note"] for row in home.rows()} == set(POISONED)
+    assert all(row["_key"] for row in home.rows())
+    assert home.difference() == 0

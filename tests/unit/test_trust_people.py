@@ -11,7 +11,7 @@ from deltalake import DeltaTable
 from typer.testing import CliRunner
 
 from motor_ingesta.catalog.models import load_catalog
-from support.trust import csv_files, json_files
+from support.trust import csv_files, json_files, run_python
 
 ESCAPE = "\x1b[31m\x1b]0;owned\x07"
 
@@ -95,6 +95,28 @@ def test_a_panic_ends_a_dataset_and_not_the_run(tmp_path, monkeypatch):
     monkeypatch.undo()
     home.run()
     assert home.column("id") == [1]
+
+
+def test_secrets_typed_for_a_session_are_not_inherited():
+    """They were put into the environment, which every child process has."""
+    from motor_ingesta.panels.cluster import ClusterForm
+    from motor_ingesta.panels.texts import Texts
+
+    form = ClusterForm(Texts("en"))
+    form.bootstrap_servers.value = "localhost:9092"
+    form.key.value, form.secret.value = "key-4711", "secret-4711"
+    form.registry_url.value, form.registry_auth.value = "http://localhost", "user:auth-4711"
+    connections = form.take()
+    assert connections.kafka.sasl_password.get_secret_value() == "secret-4711"
+    code, said = run_python("import os; print(os.environ)")
+    assert code == 0 and "4711" not in said
+
+
+def test_a_partition_value_of_dollars_is_drawn():
+    """`$^$` is a formula to Matplotlib, and not a valid one."""
+    from motor_ingesta.panels.charts import bar_chart
+
+    assert "$^$" in bar_chart("Rows by day", {"$^$": 1})
 
 
 # 22

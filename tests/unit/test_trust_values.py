@@ -9,6 +9,7 @@ from decimal import Decimal
 import fastavro
 import pyarrow as pa
 import pytest
+from deltalake import DeltaTable, QueryBuilder
 from pyarrow import parquet
 
 from motor_ingesta.formats.avro import read_messages
@@ -288,3 +289,35 @@ def test_a_block_of_avro_that_is_too_large_is_one_named_thing(tmp_path):
     assert int(said.split()[-1]) < 1024
     assert home.reasons() == {"unreadable_file": 1}
     assert "MiB" in home.rows("quarantine")[0]["_detail"]
+
+
+# beyond the list: found by generated files and by JSONTestSuite
+
+
+def test_numbers_that_are_not_finite_leave_a_table_readable(tmp_path):
+    """The statistics of a file had `Infinity`, which is not JSON, and no NaN: queries failed."""
+    numbers = [float("inf"), float("-inf"), float("nan"), 1.0]
+    home = typed_files(tmp_path, "parquet", "id INT, number DOUBLE")
+    table = pa.table({"id": pa.array(range(4), pa.int32()), "number": numbers})
+    home.land("a.parquet", landed_parquet(table))
+    home.run()
+    assert home.difference() == 0
+    bronze = DeltaTable(str(home.table_path("bronze")))
+    query = QueryBuilder().register("bronze", bronze)
+    found = pa.table(query.execute("SELECT id FROM bronze WHERE number > 5").read_all())
+    assert sorted(found["id"].to_pylist()) == [0, 2]  # NaN is the largest number to Delta
+
+
+@pytest.mark.parametrize("mode", ["rescue", "evolve", "ignore"])
+@pytest.mark.parametrize("kind", ["json", "json_array"])
+def test_half_a_surrogate_pair_in_a_name_stops_no_dataset(tmp_path, mode, kind):
+    """UTF-8 has no such text: `evolve` and `fail` stopped with a bare `UnicodeEncodeError`."""
+    records = [r'{"id": 1, "\uDFAA": 0}', r'{"id": 2, "new": {"\uDFAA": 0}}']
+    home = json_files(tmp_path, "id BIGINT", schema_changes=mode, source={"format": kind})
+    content = "\n".join(records) if kind == "json" else f"[{','.join(records)}]"
+    home.land("a.json", content)
+    home.run()
+    assert home.column("id") == [1, 2]
+    assert home.difference() == 0
+    rescued = " ".join(row["_rescued_data"] or "" for row in home.rows())
+    assert (r"\uDFAA" in rescued) == (mode != "ignore")
