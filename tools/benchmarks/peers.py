@@ -1,260 +1,170 @@
-"What people would use instead, each as well as one can write it by hand: no quarantine, no report, no run table"
+"""What people would use instead, as well as one can write it by hand: no quarantine, no run table."""
 
-import json
-import os
-import subprocess
-import sys
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from tools.benchmarks import data
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame, SparkSession
 
-TIMESTAMP = "yyyy-MM-dd'T'HH:mm:ss.SSSX"  # explicit, which is quicker than letting Spark find out
+PLAIN, DUCKDB, PANDAS = "plain Spark script", "DuckDB + delta-rs", "pandas + delta-rs"
 
 
-def plain_files(spark, landing: str, to: Path, kind: str, schema: str, continuous: bool = False):
-    "A Structured Streaming script: files to Delta, with file path and time added"
-    from pyspark.sql import functions as F
+@dataclass(frozen=True)
+class PlainFiles:
+    "How a plain Structured Streaming script reads files."
 
-    options = (
-        {"recursiveFileLookup": "true"}
-        | ({"timestampFormat": TIMESTAMP} if kind != "parquet" else {})
-        | ({"header": "true"} if kind == "csv" else {})
+    format: str
+    schema: str | None  # None: that of the files
+    options: dict[str, str] = field(default_factory=dict)
+    columns: tuple[str, ...] = ("*",)  # SQL
+    settings: dict[str, str] = field(default_factory=dict)  # of the session, while it reads
+
+
+def plain_files(spark: "SparkSession", landing: str, to: Path, how: PlainFiles) -> None:
+    "Files to Delta, with file path and time added."
+    schema = how.schema or spark.read.format(how.format).load(f"{landing}/*/*/*").schema
+    with _settings(spark, how.settings):
+        files = spark.readStream.schema(schema).option("recursiveFileLookup", "true")
+        rows = files.options(**how.options).format(how.format).load(landing)
+        _stream(rows.selectExpr(*how.columns, "_metadata.file_path AS _source_file"), to)
+
+
+@contextmanager
+def _settings(spark: "SparkSession", settings: dict[str, str]) -> Iterator[None]:
+    for name, value in settings.items():
+        spark.conf.set(name, value)
+    yield
+    for name in settings:
+        spark.conf.unset(name)
+
+
+def _stream(rows: "DataFrame", to: Path) -> None:
+    rows = rows.selectExpr(
+        "*", "current_timestamp() AS _ingested_at", "current_date() AS ingestion_date"
     )
-    rows = (
-        spark.readStream.schema(schema)
-        .options(**options)
-        .format(kind)
-        .load(landing)
-        .select(
-            "*",
-            F.col("_metadata.file_path").alias("_source_file"),
-            F.current_timestamp().alias("_ingested_at"),
-            F.current_date().alias("ingestion_date"),
-        )
-    )
-    _stream(rows, to, continuous)
+    writer = rows.writeStream.format("delta").partitionBy("ingestion_date")
+    writer = writer.option("checkpointLocation", f"{to}/checkpoint").trigger(availableNow=True)
+    writer.start(f"{to}/table").awaitTermination()
 
 
-def _stream(rows, to: Path, continuous: bool = False):
-    writer = (
-        rows.writeStream.format("delta")
-        .partitionBy("ingestion_date")
-        .option("checkpointLocation", f"{to}/checkpoint")
-    )
-    if continuous:
-        return writer.start(f"{to}/table")
-    writer.trigger(availableNow=True).start(f"{to}/table").awaitTermination()
+@dataclass(frozen=True)
+class PlainTopic:
+    "How a plain Structured Streaming script reads the values of a topic."
+
+    format: str  # avro, json, string or binary
+    schema: str = ""  # of JSON in DDL; of Avro that of the reader
 
 
-def plain_avro(
-    spark,
+def plain_topic(
+    spark: "SparkSession",
     servers: str,
     topic: str,
-    schemas: dict[int, str],
+    writers: dict[int, str],  # Avro: schema id → schema
     to: Path,
-    max_records: int = 1_000_000,
-    continuous: bool = False,
-):
-    "A Structured Streaming script: Avro in Confluent's wire format to Delta, one `from_avro` for each schema id"
-    from pyspark.sql import functions as F
-    from pyspark.sql.avro.functions import from_avro
-
+    how: PlainTopic,
+) -> None:
+    "Records to Delta, with key, headers, offset and time."
     records = (
         spark.readStream.format("kafka")
         .option("kafka.bootstrap.servers", servers)
         .option("subscribe", topic)
         .option("startingOffsets", "earliest")
-        .option("maxOffsetsPerTrigger", max_records)
+        .option("includeHeaders", "true")
+        .option("maxOffsetsPerTrigger", 1_000_000)
         .load()
     )
-    newest = schemas[max(schemas)]
-    schema_id = F.conv(F.hex(F.substring("value", 2, 4)), 16, 10).cast("int")
-    row = None
-    for i, writer in schemas.items():
-        decoded = from_avro(F.expr("substring(value, 6)"), writer, {"avroSchema": newest})
-        row = F.when(schema_id == i, decoded) if row is None else row.when(schema_id == i, decoded)
-    return _stream(
-        records.select(row.alias("row"), "partition", "offset", "timestamp").select(
-            "row.*",
-            F.col("partition").alias("_partition"),
-            F.col("offset").alias("_offset"),
-            F.col("timestamp").alias("_timestamp"),
-            F.current_timestamp().alias("_ingested_at"),
-            F.current_date().alias("ingestion_date"),
-        ),
-        to,
-        continuous,
+    rows = records.withColumn("row", _decoded(how, writers)).selectExpr(
+        "row.*" if how.format in ("avro", "json") else "row AS value",
+        "CAST(key AS STRING) AS _key",
+        "headers AS _headers",
+        "partition AS _partition",
+        "offset AS _offset",
+        "timestamp AS _timestamp",
     )
+    _stream(rows, to)
 
 
-def duckdb_files(landing: str, to: Path, kind: str) -> None:
-    "DuckDB reads, delta-rs writes"
+def _decoded(how: PlainTopic, writers: dict[int, str]) -> "Column":
+    from pyspark.sql import functions as F
+
+    if how.format == "avro":
+        return _from_avro(how.schema, writers)
+    if how.format == "json":
+        return F.from_json(F.col("value").cast("string"), how.schema)
+    return F.col("value").cast("string" if how.format == "string" else "binary")
+
+
+def _from_avro(reader: str, writers: dict[int, str]) -> "Column":
+    "One `from_avro` for each writer's schema in Confluent's wire format."
+    from pyspark.sql import functions as F
+    from pyspark.sql.avro.functions import from_avro
+
+    schema_id = F.conv(F.hex(F.substring("value", 2, 4)), 16, 10).cast("int")
+    options = {"avroSchema": reader, "mode": "PERMISSIVE"}
+    row = None
+    for number, writer in writers.items():
+        decoded = from_avro(F.expr("substring(value, 6)"), writer, options)
+        is_writer = schema_id == number
+        row = F.when(is_writer, decoded) if row is None else row.when(is_writer, decoded)
+    return row
+
+
+@dataclass(frozen=True)
+class DuckdbFiles:
+    "How DuckDB reads files."
+
+    function: str  # such as read_csv
+    options: str = ""  # SQL
+
+
+def duckdb_files(landing: str, to: Path, how: DuckdbFiles) -> None:
+    "DuckDB reads, delta-rs writes."
     import duckdb
     from deltalake import write_deltalake
 
-    files = sorted(map(str, Path(landing).rglob(f"*.{kind}")))
-    read = {
-        "json": f"read_json({files!r}, format='newline_delimited', columns={data.COLUMNS}, filename='_source_file')",
-        "csv": f"read_csv({files!r}, header=true, columns={data.COLUMNS}, filename='_source_file')",
-        "parquet": f"read_parquet({files!r}, filename='_source_file')",
-    }[kind]
-    with duckdb.connect() as db:
-        db.execute("SET TimeZone = 'UTC'")
-        rows = db.sql(
-            f"SELECT *, now()::TIMESTAMPTZ AS _ingested_at, current_date AS ingestion_date FROM {read}"
-        ).to_arrow_reader(100_000)
+    files = sorted(str(path) for path in Path(landing).rglob("*") if path.is_file())
+    options = f", {how.options}" if how.options else ""
+    query = (
+        "SELECT *, now()::TIMESTAMPTZ AS _ingested_at, current_date AS ingestion_date "
+        f"FROM {how.function}({files!r}, filename='_source_file'{options})"
+    )
+    with duckdb.connect() as database:
+        database.execute("SET TimeZone = 'UTC'")
+        rows = database.sql(query).to_arrow_reader(100_000)
         write_deltalake(f"{to}/table", rows, partition_by=["ingestion_date"])
 
 
-def polars_files(landing: str, to: Path, kind: str) -> None:
-    "polars reads, delta-rs writes"
-    import datetime as dt
-
-    import polars as pl
-
-    files = sorted(map(str, Path(landing).rglob(f"*.{kind}")))
-    types = {name: pl.Float64 if t == "DOUBLE" else pl.String for name, t in data.COLUMNS.items()}
-    scan = {
-        "json": lambda: pl.scan_ndjson(files, schema=types, include_file_paths="_source_file"),
-        "csv": lambda: pl.scan_csv(files, schema=types, include_file_paths="_source_file"),
-        "parquet": lambda: pl.scan_parquet(files, include_file_paths="_source_file"),
-    }[kind]()
-    if kind != "parquet":
-        scan = scan.with_columns(
-            pl.col("reported_at").str.to_datetime(
-                "%Y-%m-%dT%H:%M:%S%.3fZ", time_unit="us", time_zone="UTC"
-            )
-        )
-    now = dt.datetime.now(dt.UTC)
-    scan.with_columns(
-        pl.lit(now).alias("_ingested_at"), pl.lit(now.date()).alias("ingestion_date")
-    ).collect().write_delta(f"{to}/table", delta_write_options={"partition_by": ["ingestion_date"]})
-
-
-def dlt_files(landing: str, to: Path) -> None:
-    "dlt to Delta, JSON only"
-    os.environ |= {
-        "DLT_DATA_DIR": f"{to}/dlt",
-        "RUNTIME__DLTHUB_TELEMETRY": "false",
-        "RUNTIME__LOG_LEVEL": "ERROR",
-    }
-    import dlt
-    from dlt.common.json import json as fast_json
-
-    @dlt.resource(
-        name="readings",
-        table_format="delta",
-        write_disposition="append",
-        columns={"reported_at": {"data_type": "timestamp"}},
-    )
-    def readings():
-        for path in sorted(Path(landing).rglob("*.json")):
-            with path.open("rb") as file:
-                yield [fast_json.loadb(line) | {"source_file": str(path)} for line in file]
-
-    dlt.pipeline(
-        "bench",
-        destination=dlt.destinations.filesystem(f"file://{to}/table"),
-        dataset_name="bench",
-        pipelines_dir=f"{to}/dlt",
-    ).run(readings())
-
-
-def python_consumer(servers: str, topic: str, schemas: dict[int, str], to: Path) -> None:
-    "confluent-kafka consumes, fastavro decodes, delta-rs writes"
-    import datetime as dt
-    import io
-    import struct
-
-    import fastavro
-    import pyarrow as pa
-    from confluent_kafka import Consumer
+def pandas_csv(landing: str, to: Path, options: dict[str, Any]) -> None:
+    "pandas reads, delta-rs writes."
+    import pandas as pd
     from deltalake import write_deltalake
 
-    parsed = {i: fastavro.parse_schema(json.loads(text)) for i, text in schemas.items()}
-    reader, now = parsed[max(parsed)], dt.datetime.now(dt.UTC)
-    kinds = pa.schema(
-        [
-            (
-                f["name"],
-                {"int": pa.int32(), "double": pa.float64()}.get(
-                    f["type"] if isinstance(f["type"], str) else "",
-                    pa.timestamp("us", "UTC") if isinstance(f["type"], dict) else pa.string(),
-                ),
-            )
-            for f in json.loads(schemas[max(schemas)])["fields"]
-        ]
-        + [("_partition", pa.int32()), ("_offset", pa.int64()), ("ingestion_date", pa.date32())]
-    )
-    consumer = Consumer(
-        {
-            "bootstrap.servers": servers,
-            "group.id": f"bench-{time.time_ns()}",
-            "auto.offset.reset": "earliest",
-            "enable.partition.eof": True,
-            "enable.auto.commit": False,
-        }
-    )
-    consumer.subscribe([topic])
-    partitions, ended, rows = (
-        len(consumer.list_topics(topic, 15).topics[topic].partitions),
-        set(),
-        [],
-    )
-
-    def write():
-        if rows:
-            write_deltalake(
-                f"{to}/table",
-                pa.Table.from_pylist(rows, kinds),
-                mode="append",
-                partition_by=["ingestion_date"],
-            )
-        rows.clear()
-
-    while len(ended) < partitions:
-        for message in consumer.consume(10_000, 1.0):
-            if message.error():
-                ended.add(message.partition())
-                continue
-            value = message.value()
-            row = fastavro.schemaless_reader(
-                io.BytesIO(value[5:]), parsed[struct.unpack(">I", value[1:5])[0]], reader
-            )
-            row["_partition"], row["_offset"], row["ingestion_date"] = (
-                message.partition(),
-                message.offset(),
-                now.date(),
-            )
-            rows.append(row)
-        if len(rows) >= 1_000_000:
-            write()
-    write()
-    consumer.close()
+    for path in sorted(path for path in Path(landing).rglob("*") if path.is_file()):
+        rows = pd.read_csv(path, **options)
+        write_deltalake(f"{to}/table", rows.assign(_source_file=str(path)), mode="append")
 
 
-START = """
-import sys, time
-from pyspark.sql import SparkSession, functions as F
+DOCUMENTED_START = """
+import sys
 from delta import configure_spark_with_delta_pip
-builder = (SparkSession.builder.appName("plain").master("local[*]").config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
-           .config("spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog"))
-spark = configure_spark_with_delta_pip(builder, extra_packages=["org.apache.spark:spark-sql-kafka-0-10_2.13:4.1.1", "org.apache.spark:spark-avro_2.13:4.1.1"]).getOrCreate()
+from pyspark.sql import SparkSession
+
 landing, to, schema = sys.argv[1:]
-rows = (spark.readStream.schema(schema).option("recursiveFileLookup", "true").json(landing)
-        .select("*", F.col("_metadata.file_path").alias("_source_file"), F.current_timestamp().alias("_ingested_at"), F.current_date().alias("ingestion_date")))
-rows.writeStream.format("delta").partitionBy("ingestion_date").option("checkpointLocation", to + "/checkpoint").trigger(availableNow=True).start(to + "/table").awaitTermination()
-spark.read.format("delta").load(to + "/table").limit(20).show()
-spark.stop()
-"""
-
-
-def plain_start(landing: str, to: Path) -> None:
-    "A script that sets Spark up as Delta's documentation says, ingests and shows the first rows"
-    subprocess.run(
-        [sys.executable, "-c", START, landing, to, data.DDL],
-        check=True,
-        capture_output=True,
-        timeout=300,
-    )
+builder = (
+    SparkSession.builder.appName("plain")
+    .config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
+    .config("spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
+)
+packages = [
+    "org.apache.spark:spark-sql-kafka-0-10_2.13:4.1.1",
+    "org.apache.spark:spark-avro_2.13:4.1.1",
+]
+spark = configure_spark_with_delta_pip(builder, extra_packages=packages).getOrCreate()
+rows = spark.readStream.schema(schema).option("recursiveFileLookup", "true").json(landing)
+stream = rows.writeStream.format("delta").option("checkpointLocation", f"{to}/checkpoint")
+stream.trigger(availableNow=True).start(f"{to}/table").awaitTermination()
+spark.read.format("delta").load(f"{to}/table").limit(20).show()
+"""  # Spark as Delta's documentation sets it up
