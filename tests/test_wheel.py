@@ -7,7 +7,7 @@ from zipfile import ZipFile
 
 from support import REPOSITORY
 
-NOTEBOOKS = ("motor_de_ingesta", "files_generation", "messages_generation")
+NOTEBOOKS = ("motor_de_ingesta", "datos_propios", "files_generation", "messages_generation")
 
 IMPORT_ALL = """
 import importlib

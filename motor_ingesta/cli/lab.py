@@ -24,8 +24,13 @@ from ..errors import MotorIngestaError, WrongCall
 # %% auto #0
 __all__ = ['companion_notebooks', 'copy_notebooks', 'lab', 'docs']
 
-# %% ../../nbs/cli/lab.ipynb #e08ae1a6
-_COMPANIONS = ("motor_de_ingesta.ipynb", "files_generation.ipynb", "messages_generation.ipynb")
+# %% ../../nbs/cli/lab.ipynb #f3e9efb4
+_COMPANIONS = (
+    "motor_de_ingesta.ipynb",
+    "datos_propios.ipynb",
+    "files_generation.ipynb",
+    "messages_generation.ipynb",
+)
 
 
 def companion_notebooks() -> list[Path]:
@@ -55,7 +60,7 @@ def copy_notebooks(
         shutil.copyfile(path, folder / path.name)
     return [path.name for path in new]
 
-# %% ../../nbs/cli/lab.ipynb #90dc0a87
+# %% ../../nbs/cli/lab.ipynb #414cb8a7
 def lab(
     home: Home = DEFAULT_HOME,
     catalog: CatalogFile = None,
@@ -134,11 +139,16 @@ def _serve(folder: Path, port: int, browser: bool, settings: dict[str, str]) -> 
         return server.wait()
 
 
+_MOST_UPLOADED = 500 * 2**20  # bytes; Jupyter itself takes 10 MiB
+_TORNADO = {"websocket_max_message_size": _MOST_UPLOADED}
+
+
 def _lab_arguments(folder: Path, port: int, browser: bool) -> list[str]:
     arguments = [
         "--ServerApp.ip=127.0.0.1",
         f"--ServerApp.port={port}",
         f"--ServerApp.root_dir={folder}",
+        f"--ServerApp.tornado_settings={_TORNADO}",
         f"--LabApp.default_url=/lab/tree/{_COMPANIONS[0]}",
     ]
     if not browser:

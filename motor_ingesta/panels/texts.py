@@ -43,20 +43,28 @@ _COMMON_TEXTS = {
     "table_emptyTable": ("No rows", "Sin filas"),
 }
 
-# %% ../../nbs/panels/texts.ipynb #2426af04
+# %% ../../nbs/panels/texts.ipynb #592054ec
 _GENERATOR_TEXTS = {
     "seed": ("Seed", "Semilla"),
     "first_row": ("First row", "Primera fila"),
     "first_day": ("First day", "Primer día"),
     "trouble": (
-        "Problems to inject (share of rows)",
-        "Problemas que inyectar (proporción de filas)",
+        "Problems to inject (percent of rows)",
+        "Problemas que inyectar (porcentaje de filas)",
     ),
     "late": ("Late", "Tardías"),
     "duplicate": ("Duplicated", "Duplicadas"),
     "corrupt": ("Corrupt", "Corruptas"),
     "missing": ("Field missing", "Campo ausente"),
     "null": ("Field null", "Campo nulo"),
+    "misfit": ("Value of another kind", "Valor de otro tipo"),
+    "new_column": ("New column", "Columna nueva"),
+    "renamed": ("Column renamed", "Columna renombrada"),
+    "retyped": ("Column retyped", "Columna de otro tipo"),
+    "dropped": ("Column dropped", "Columna eliminada"),
+    "update": ("Updates", "Cambios"),
+    "delete": ("Deletions", "Bajas"),
+    "tombstone": ("Without a value", "Sin valor"),
     "schema_v2_from": (
         "New schema from row (-1: never)",
         "Esquema nuevo desde la fila (-1: nunca)",
@@ -210,7 +218,7 @@ _RUN_TEXTS = {
     "editor": ("Dataset editor", "Editor de datasets"),
 }
 
-# %% ../../nbs/panels/texts.ipynb #6dc69f52
+# %% ../../nbs/panels/texts.ipynb #35676f11
 _TABLE_TEXTS = {
     "rows_in": (
         "{rows} row in {partitions}|{rows} rows in {partitions}",
@@ -265,7 +273,7 @@ _TABLE_TEXTS = {
     "differences": ("Differences", "Diferencias"),
 }
 
-# %% ../../nbs/panels/texts.ipynb #93914ff3
+# %% ../../nbs/panels/texts.ipynb #6a89e760
 _EDITOR_TEXTS = {
     "template": ("Template", "Plantilla"),
     "new_files": ("new dataset of files", "nuevo dataset de ficheros"),
@@ -282,8 +290,59 @@ _EDITOR_TEXTS = {
     ),
 }
 
+_OWN_DATA_TEXTS = {
+    "own_title": ("Your own data", "Sus propios datos"),
+    "choose_files": ("Choose files", "Elegir ficheros"),
+    "path": ("or a path on this computer", "o una ruta de este ordenador"),
+    "look": ("Look", "Mirar"),
+    "looking": ("looking into {}", "mirando {}"),
+    "looked": (
+        "{} row looked at; nothing is written yet|{} rows looked at; nothing is written yet",
+        "{} fila mirada; todavía no se ha escrito nada"
+        "|{} filas miradas; todavía no se ha escrito nada",
+    ),
+    "own_start": (
+        "Choose a file: CSV, JSON, Parquet, Avro, text… Then you see what it is.",
+        "Elija un fichero: CSV, JSON, Parquet, Avro, texto… Después verá qué es.",
+    ),
+    "found": ("What it is", "Qué es"),
+    "columns": ("Columns", "Columnas"),
+    "as": ("as", "como"),
+    "type_of": ("Type of {}", "Tipo de {}"),
+    "name_of": ("Name of {} in bronze", "Nombre de {} en bronze"),
+    "fits": ("{} of {} values fit", "{} de {} valores encajan"),
+    "nulls": ("{} null|{} nulls", "{} nulo|{} nulos"),
+    "unsure": ("not certain", "no es seguro"),
+    "columns_more": (
+        "… and {} column more|… and {} columns more",
+        "… y {} columna más|… y {} columnas más",
+    ),
+    "in_bronze": ("Rows as in bronze", "Filas como en bronze"),
+    "rescued": ("Rescued values ({})", "Valores rescatados ({})"),
+    "rejected": ("Rejected rows ({})", "Filas rechazadas ({})"),
+    "catalog_entry": ("Catalog entry", "Entrada del catálogo"),
+    "none_rescued": ("No value is rescued.", "No se rescata ningún valor."),
+    "none_rejected": ("No row is rejected.", "No se rechaza ninguna fila."),
+    "dataset_name": ("Dataset", "Dataset"),
+    "take": ("Take to bronze", "Llevar a bronze"),
+    "taking": ("taking {} to bronze", "llevando {} a bronze"),
+    "taken": (
+        "{rows} row of {dataset} in bronze, {quarantine} in the quarantine"
+        "|{rows} rows of {dataset} in bronze, {quarantine} in the quarantine",
+        "{rows} fila de {dataset} en bronze, {quarantine} en la cuarentena"
+        "|{rows} filas de {dataset} en bronze, {quarantine} en la cuarentena",
+    ),
+    "nothing_chosen": ("choose a file, or type a path", "elija un fichero o escriba una ruta"),
+}
+
 _TEXTS = (
-    _COMMON_TEXTS | _GENERATOR_TEXTS | _CLUSTER_TEXTS | _RUN_TEXTS | _TABLE_TEXTS | _EDITOR_TEXTS
+    _COMMON_TEXTS
+    | _GENERATOR_TEXTS
+    | _CLUSTER_TEXTS
+    | _RUN_TEXTS
+    | _TABLE_TEXTS
+    | _EDITOR_TEXTS
+    | _OWN_DATA_TEXTS
 )
 
 # %% ../../nbs/panels/texts.ipynb #9c60c185

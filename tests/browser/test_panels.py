@@ -146,18 +146,18 @@ def number(text):
 
 SOMETHING_PENDING = re.compile("ha(s|ve) something pending")
 TROUBLE = {
-    "late": "Late",
-    "duplicate": "Duplicated",
-    "corrupt": "Corrupt",
-    "missing": "Field missing",
-    "null": "Field null",
+    "late": "Late (%)",
+    "duplicate": "Duplicated (%)",
+    "corrupt": "Corrupt (%)",
+    "missing": "Field missing (%)",
+    "null": "Field null (%)",
 }
 
 
 def ask_for_trouble(panel, share, new_schema_from, *kinds):
     "Fill in how much goes wrong, and see it in the lines of Python"
     for kind in kinds:
-        fill(panel, TROUBLE[kind], share)
+        fill(panel, TROUBLE[kind], share * 100)
     fill(panel, "New schema from row (-1: never)", new_schema_from)
     says(
         panel,
@@ -221,7 +221,7 @@ def test_files_generation(home, lab, window):
     window.check()
 
     choose(panel, "Dataset", "logistics/shipments")
-    fill(panel, "Corrupt", 0.5)
+    fill(panel, "Corrupt (%)", 50)
     fill(panel, "Rows per file", 4)
     button(panel, "Generate").click()
     says(panel, "rows of logistics/shipments")
@@ -237,7 +237,7 @@ def test_files_generation(home, lab, window):
 
     choose(panel, "Dataset", "fields/photos")
     fill(panel, "Files", 1)
-    fill(panel, "Corrupt", 0)
+    fill(panel, "Corrupt (%)", 0)
     button(panel, "Generate").click()
     says(panel, "1 row of fields/photos")
     button(panel, "Show content").click()
@@ -674,3 +674,31 @@ def test_notebook_7(home, lab, window):
     window.check(
         around=r"/static/notebook/|Cannot read properties of undefined \(reading 'schema'\)|Command 'filebrowser:open-path' not registered"
     )  # Notebook's own, as it starts
+
+
+SPREADSHEET = (
+    "parcela;superficie;siembra\nNorte;12,5;15/03/2026\nSur;7,25;16/03/2026\nEste;3,1;17/03/2026\n"
+)
+
+
+def test_own_file_by_mouse(home, lab, window, tmp_path):
+    """The CSV of a Spanish spreadsheet, from the desktop to bronze: three clicks, under a minute."""
+    file = tmp_path / "parcelas.csv"
+    file.write_bytes(SPREADSHEET.encode("cp1252"))
+    window.open(lab, "datos_propios.ipynb")
+    panel = window.run_all()
+    began = time.monotonic()
+    with window.page.expect_file_chooser() as chooser:
+        panel.get_by_role("button", name=re.compile("^Choose files")).click()
+    chooser.value.set_files(file)
+    says(panel, "3 rows looked at; nothing is written yet")
+    says(panel, "2026-03-15")
+    window.check()
+    window.picture(panel, "own_data_en")
+    button(panel, "Take to bronze").click()
+    says(panel, "3 rows of own/parcelas in bronze, 0 in the quarantine")
+    assert time.monotonic() - began < 60
+    window.check()
+    rows = delta(home, "bronze", "own/parcelas")
+    assert sorted(map(float, rows["superficie"].to_pylist())) == [3.1, 7.25, 12.5]
+    assert min(rows["siembra"].to_pylist()).isoformat() == "2026-03-15"

@@ -32,7 +32,12 @@ def test_module_of_a_notebook():
 
 def test_companion_notebooks():
     companions = [path.stem for path in notebooks(REPOSITORY) if is_companion(REPOSITORY, path)]
-    assert companions == ["files_generation", "messages_generation", "motor_de_ingesta"]
+    assert companions == [
+        "datos_propios",
+        "files_generation",
+        "messages_generation",
+        "motor_de_ingesta",
+    ]
 
 
 LINKS = "[a](results.ipynb#b) [b](index_es.ipynb) [c](31_landing.ipynb) ![d](images/d.png) [e](https://e)"
