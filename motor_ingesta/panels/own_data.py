@@ -98,7 +98,7 @@ class ColumnEditor(widgets.HBox):
             parts.insert(0, texts("unsure"))
         return f"<span aria-hidden='true'>{sign}</span> {html.escape('; '.join(parts))}"
 
-# %% ../../nbs/panels/own_data.ipynb #66a9fdc1
+# %% ../../nbs/panels/own_data.ipynb #f7526292
 class ProposalView(widgets.VBox):
     "Shows a proposal, and changes it."
 
@@ -159,13 +159,13 @@ class ProposalView(widgets.VBox):
         counts = preview.rescued.num_rows, preview.rejected.num_rows
         _show_or_say(rescued, preview.rescued, texts("none_rescued"), texts("rescued", counts[0]))
         _show_or_say(
-            rejected, preview.rejected, texts("none_rejected"), texts("rejected", counts[1])
+            rejected, preview.rejected, texts("none_rejected"), texts("rejected_rows", counts[1])
         )
         entry.show_html(preformatted(proposal.to_catalog(), texts("catalog_entry")))
         self._tabs.titles = (
             texts("in_bronze"),
             texts("rescued", counts[0]),
-            texts("rejected", counts[1]),
+            texts("rejected_rows", counts[1]),
             texts("catalog_entry"),
         )
         if preview.problem:

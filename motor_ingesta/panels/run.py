@@ -49,17 +49,18 @@ from ..storage.lake import Lake, exists
 # %% auto #0
 __all__ = ['DatasetLine', 'DatasetList', 'ReportView', 'RunPanel', 'read_last_runs']
 
-# %% ../../nbs/panels/run.ipynb #c987a080
+# %% ../../nbs/panels/run.ipynb #9823e233
 _SIGNS = {
     "waiting": "○",
     "running": "▶",
     "waiting to try again": "↻",
     "succeeded": "✓",
     "rejected": "✗",
+    "needs approval": "?",
     "failed": "✗",
     "stopped": "■",
 }
-_ENDED = ("succeeded", "rejected", "failed", "stopped")
+_ENDED = ("succeeded", "rejected", "needs approval", "failed", "stopped")
 _COLUMNS = (
     "display: grid; grid-template-columns: 10.5em 9em 12em 1fr; column-gap: 1em; "
     "align-items: center; line-height: 1.5; min-height: 2em"
@@ -98,7 +99,7 @@ class _Rate:
             self.value = (report.rows_read - self._rows) / seconds
         self._rows, self._seconds = report.rows_read, report.seconds
 
-# %% ../../nbs/panels/run.ipynb #47aa522a
+# %% ../../nbs/panels/run.ipynb #02385810
 class DatasetLine(widgets.HBox):
     "A dataset of the catalog: whether it is chosen, and how it is."
 
@@ -165,7 +166,7 @@ class DatasetLine(widgets.HBox):
 
     def _run_problem(self) -> str:
         report = self._report
-        if report.status == "rejected":
+        if report.status in ("rejected", "needs approval"):
             return report.error or "\n".join(report.warnings)
         return report.error
 
@@ -299,7 +300,7 @@ def _problems(report: Report) -> list[str]:
         problems += [f"{dataset.dataset}: {warning}" for warning in dataset.warnings]
     return problems
 
-# %% ../../nbs/panels/run.ipynb #c8006d8c
+# %% ../../nbs/panels/run.ipynb #654df989
 _ENGINES = ("", "local", "spark")  # empty: what the catalog and the environment say
 
 

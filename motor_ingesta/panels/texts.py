@@ -152,7 +152,7 @@ _CLUSTER_TEXTS = {
     ),
 }
 
-# %% ../../nbs/panels/texts.ipynb #611764c1
+# %% ../../nbs/panels/texts.ipynb #fe8729c1
 _RUN_TEXTS = {
     "run_title": ("Run the ingestion", "Ejecutar la ingesta"),
     "choose_datasets": ("Choose what to ingest", "Elija qué ingerir"),
@@ -188,6 +188,7 @@ _RUN_TEXTS = {
     "succeeded": ("succeeded", "correcto"),
     "failed_state": ("failed", "con error"),
     "rejected": ("mostly rejected", "rechazado en su mayoría"),
+    "needs approval": ("needs approval", "requiere aprobación"),
     "progress": ("Progress", "Progreso"),
     "rows_per_second": ("{} rows/s", "{} filas/s"),
     "row_counts": (
@@ -273,7 +274,7 @@ _TABLE_TEXTS = {
     "differences": ("Differences", "Diferencias"),
 }
 
-# %% ../../nbs/panels/texts.ipynb #6a89e760
+# %% ../../nbs/panels/texts.ipynb #eaf8693a
 _EDITOR_TEXTS = {
     "template": ("Template", "Plantilla"),
     "new_files": ("new dataset of files", "nuevo dataset de ficheros"),
@@ -319,7 +320,7 @@ _OWN_DATA_TEXTS = {
     ),
     "in_bronze": ("Rows as in bronze", "Filas como en bronze"),
     "rescued": ("Rescued values ({})", "Valores rescatados ({})"),
-    "rejected": ("Rejected rows ({})", "Filas rechazadas ({})"),
+    "rejected_rows": ("Rejected rows ({})", "Filas rechazadas ({})"),
     "catalog_entry": ("Catalog entry", "Entrada del catálogo"),
     "none_rescued": ("No value is rescued.", "No se rescata ningún valor."),
     "none_rejected": ("No row is rejected.", "No se rechaza ninguna fila."),

@@ -75,7 +75,7 @@ def _broken_file(chunks: Iterator[Chunk]) -> tuple[str, str] | None:
         return None
     return None
 
-# %% ../../nbs/pipeline/processor.ipynb #64d89401
+# %% ../../nbs/pipeline/processor.ipynb #4599a053
 class BatchProcessor:
     "Takes the batches of one dataset to its tables."
 
@@ -121,8 +121,8 @@ class BatchProcessor:
             TypesDifferError: bronze has a column of another type.
             BatchUnsettledError: the batch does not come to an end.
         """
-        checkpoint = self.source.checkpoint
-        context = replace(context, ingested_at=checkpoint.not_before(context.ingested_at))
+        not_before = self.source.checkpoint.not_before(context.ingested_at)
+        context = replace(context, ingested_at=not_before)
         app_id = self._app_id(batch)
         plan = self._plan(batch, context, app_id)
         for _ in range(_MOST_ATTEMPTS):
@@ -135,15 +135,23 @@ class BatchProcessor:
                 self._set_broken_files_aside(batch, plan, context, error)
             except FilesChangedError:
                 batch.is_retry = True  # a table may have the rest of it
-                checkpoint.amend(batch)
+                self._amend(batch)
         else:
             raise BatchUnsettledError(
                 f"batch {batch.id} of {self.dataset.name} was not finished after {_MOST_ATTEMPTS} attempts",
                 fix="look at the warnings of its report; stop what changes its files",
             )
         self._note_whole_files(batch, counts)
-        checkpoint.commit(batch, context.ingested_at)
+        self._commit(batch, context)
         return counts
+
+    def _amend(self, batch: Batch) -> None:
+        "Put what was learned of a batch on record."
+        self.source.checkpoint.amend(batch)
+
+    def _commit(self, batch: Batch, context: RunContext) -> None:
+        "The batch is in both tables."
+        self.source.checkpoint.commit(batch, context.ingested_at)
 
     def _note_whole_files(self, batch: Batch, counts: Counts) -> None:
         "The checkpoint knows which files were not readable: they stay in landing."
@@ -191,9 +199,10 @@ class BatchProcessor:
         plan = self.source.read_plan(
             self.schema.columns, policy.mode, sorted(policy.refused), batch
         )
-        plan = replace(plan, column_names=dict(getattr(self.dataset, "column_names", {}) or {}))
+        dataset = self.dataset
+        plan = replace(plan, column_names=dict(dataset.column_names), privacy=dict(dataset.privacy))
         batch.read_plan = plan.to_dict()
-        self.source.checkpoint.amend(batch)
+        self._amend(batch)
         return plan
 
     # Write
@@ -291,7 +300,7 @@ class BatchProcessor:
             if found is not None:
                 path, why = found
                 batch.unreadable[path] = why
-        self.source.checkpoint.amend(batch)
+        self._amend(batch)
         _LOG.warning(
             "%d files cannot be read to their end",
             len(batch.unreadable),

@@ -23,14 +23,15 @@ if TYPE_CHECKING:
 # %% auto #0
 __all__ = ['RUNS_SCHEMA', 'DatasetReport', 'Report']
 
-# %% ../../nbs/pipeline/report.ipynb #03ae20be
+# %% ../../nbs/pipeline/report.ipynb #fa84fcce
 @dataclass
 class DatasetReport:
     "What a run did with one dataset."
 
     dataset: str
     run_id: str = ""
-    status: str = "waiting"  # running, waiting to try again, succeeded, rejected, failed, stopped
+    # running, waiting to try again, needs approval, succeeded, rejected, failed, stopped
+    status: str = "waiting"
     engine: str = ""  # local or spark
     rows_read: int = 0
     rows_written: int = 0  # into bronze

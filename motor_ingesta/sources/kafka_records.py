@@ -193,6 +193,7 @@ class _RangeReader:
         self._heard = time.monotonic()
 
     def blocks(self, max_records: int, max_bytes: int) -> Iterator[pa.Table]:
+        "The records of the ranges, in tables of at most so many records and about so many bytes."
         self._assign()
         block = _RecordBlock()
         at_once = 1

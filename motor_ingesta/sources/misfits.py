@@ -17,7 +17,7 @@ from ..schemas.types import type_name
 # %% auto #0
 __all__ = ['Misfits', 'Misfit', 'count_misfits', 'add_misfits', 'describe_misfits']
 
-# %% ../../nbs/sources/misfits.ipynb #87df074d
+# %% ../../nbs/sources/misfits.ipynb #c48d25f5
 @dataclass(frozen=True)
 class Misfit:
     "Values of one column that do not fit its type."
@@ -61,13 +61,16 @@ def _in_details(rejected: pa.Table, columns: pa.Schema) -> Misfits:
     is_misfit = pc.equal(rejected["reason"], "schema_mismatch")
     details = rejected["detail"].filter(is_misfit)
     found: Misfits = {}
-    if len(details):
-        for column in columns:
-            start = f"{column.name} is not {type_name(column.type)}: "
-            texts = details.filter(pc.match_substring(details, start))
-            if len(texts):
-                example = texts[0].as_py().partition(start)[2].partition("; ")[0]
-                found[column.name] = Misfit(type_name(column.type), len(texts), example)
+    if not len(details):
+        return found
+    for column in columns:
+        kind = type_name(column.type)
+        start = f"{column.name} is not {kind}: "
+        texts = details.filter(pc.match_substring(details, start))
+        if len(texts):
+            _, _, rest = texts[0].as_py().partition(start)
+            example, _, _ = rest.partition("; ")
+            found[column.name] = Misfit(kind, len(texts), example)
     return found
 
 
@@ -75,9 +78,10 @@ def _in_rescued(rows: pa.Table, columns: pa.Schema) -> Misfits:
     rescued = rows.filter(rows[RESCUED].is_valid())
     found: Misfits = {}
     for column in columns:
-        if not rescued[column.name].null_count:
+        values = rescued[column.name]
+        if not values.null_count:
             continue
-        texts = rescued[RESCUED].filter(rescued[column.name].is_null())
+        texts = rescued[RESCUED].filter(values.is_null())
         key = f"{json.dumps(column.name, ensure_ascii=False)}:"
         texts = texts.filter(pc.match_substring(texts, key))
         if len(texts):
@@ -87,11 +91,13 @@ def _in_rescued(rows: pa.Table, columns: pa.Schema) -> Misfits:
 
 
 def _value_of(text: str, name: str) -> str:
-    value = json.loads(text, parse_int=str, parse_float=str).get(name)
-    shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return shown[:80]
+    fields = json.loads(text, parse_int=str, parse_float=str)
+    value = fields.get(name)
+    if not isinstance(value, str):
+        value = json.dumps(value, ensure_ascii=False)
+    return value[:80]
 
-# %% ../../nbs/sources/misfits.ipynb #1b471af7
+# %% ../../nbs/sources/misfits.ipynb #dfa89e89
 _SHARE_TOLD = 0.1  # of all rows; fewer misfits are not worth a warning
 _MOST_TOLD = 5  # columns
 _NULL_TEXTS = {"NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "-", "\\N", "#N/A", "?"}
@@ -103,18 +109,15 @@ def describe_misfits(
     has_null_value: bool,  # whether the format has the option `nullValue`
 ) -> list[str]:
     "A sentence for each column of which many values do not fit, the worst first."
-    many = [(m.count, name, m) for name, m in misfits.items() if m.count > _SHARE_TOLD * rows_read]
-    many.sort(key=_by_count)
-    sentences = []
-    for count, name, misfit in many[:_MOST_TOLD]:
-        said = f"{name}: {count:,} values do not fit {misfit.type}, such as {misfit.example!r}"
-        if has_null_value and misfit.example in _NULL_TEXTS:
-            said += (
-                f"; if it stands for a missing value, set the option nullValue: {misfit.example}"
-            )
-        sentences.append(said)
-    return sentences
+    worth_telling = _SHARE_TOLD * rows_read
+    many = [name for name, misfit in misfits.items() if misfit.count > worth_telling]
+    many.sort(key=lambda name: (-misfits[name].count, name))
+    return [_sentence(name, misfits[name], has_null_value) for name in many[:_MOST_TOLD]]
 
 
-def _by_count(entry: tuple[int, str, Misfit]) -> tuple[int, str]:
-    return -entry[0], entry[1]
+def _sentence(name: str, misfit: Misfit, has_null_value: bool) -> str:
+    example = misfit.example
+    sentence = f"{name}: {misfit.count:,} values do not fit {misfit.type}, such as {example!r}"
+    if has_null_value and example in _NULL_TEXTS:
+        sentence += f"; if it stands for a missing value, set the option nullValue: {example}"
+    return sentence

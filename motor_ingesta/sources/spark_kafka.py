@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # %% auto #0
 __all__ = ['offset_options', 'read_records']
 
-# %% ../../nbs/sources/spark_kafka.ipynb #0038254e
+# %% ../../nbs/sources/spark_kafka.ipynb #5796af9b
 _SETTINGS = {
     "kafka.isolation.level": "read_committed",
     # at the end of a range nobody waits for more; Kafka's default of 500 ms is spent by every partition
@@ -41,7 +41,9 @@ def offset_options(
             if start < end:
                 starts.setdefault(topic, {})[partition] = start
                 ends.setdefault(topic, {})[partition] = end
-    assigned = {topic: [int(partition) for partition in ranges] for topic, ranges in starts.items()}
+    assigned = {}
+    for topic, partitions in starts.items():
+        assigned[topic] = [int(partition) for partition in partitions]
     return {
         "assign": json.dumps(assigned),
         "startingOffsets": json.dumps(starts),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # %% auto #0
 __all__ = ['FindSpark', 'maintain']
 
-# %% ../../nbs/tables/maintenance.ipynb #7cefef46
+# %% ../../nbs/tables/maintenance.ipynb #348d74d6
 _COMMITS_BETWEEN = 10  # maintenance looks at a table after so many commits
 _MANY_FILES = 8  # small files in a partition that are worth a compaction
 _SMALL_FILE = 32 * 2**20  # bytes
@@ -50,8 +50,11 @@ def _read_state(memory: str, newest: int) -> _State:
     if content is None:
         return _State()
     known = {item.name for item in fields(_State)}
-    state = _State(**{name: v for name, v in json.loads(content).items() if name in known})
-    return _State() if state.version > newest + _LOG_VERSIONS_KEPT else state
+    remembered = json.loads(content)
+    state = _State(**{name: remembered[name] for name in known & remembered.keys()})
+    if state.version > newest + _LOG_VERSIONS_KEPT:
+        return _State()
+    return state
 
 
 def _commits_after(uri: str, version: int) -> Iterator[tuple[int, list[bytes]]]:
@@ -73,7 +76,7 @@ def _small_files_in(actions: list[bytes]) -> Iterator[str]:
         if added["dataChange"] and added["size"] < _SMALL_FILE:
             yield json.dumps(added["partitionValues"])
 
-# %% ../../nbs/tables/maintenance.ipynb #d837c3fb
+# %% ../../nbs/tables/maintenance.ipynb #c0b06ea3
 def maintain(
     uri: str,  # a Delta table
     memory: str,  # URI of the file to remember in
@@ -83,7 +86,8 @@ def maintain(
     "Compact what has gathered since the last time, if that is enough; the partitions, as JSON."
     if "DATABRICKS_RUNTIME_VERSION" in os.environ:
         return []  # predictive optimization does it there
-    now, newest = time.time(), delta.checkpoint_version(uri)
+    now = time.time()
+    newest = delta.checkpoint_version(uri)
     state = _read_state(memory, newest)
     is_early = 0 <= now - state.looked_at < at_least
     if newest - state.checkpoint < _COMMITS_BETWEEN or is_early:
@@ -93,7 +97,7 @@ def maintain(
     due = [part for part, files in small.items() if _is_due(files, part in touched)]
     if due:
         _compact(uri, due, find_spark)
-    left = {part: n for part, n in small.items() if part not in due and part in touched}
+    left = {part: small[part] for part in touched if part not in due}
     compacted_at = state.compacted_at or (now if due else 0.0)
     if compacted_at and now - compacted_at > _DAY:
         _vacuum(uri, find_spark)
@@ -116,7 +120,7 @@ def _is_due(files: int, was_touched: bool) -> bool:
     "Whether a partition is worth a compaction: it has many small files, or some and gets no more."
     return files >= _MANY_FILES or (files > 1 and not was_touched)
 
-# %% ../../nbs/tables/maintenance.ipynb #90449120
+# %% ../../nbs/tables/maintenance.ipynb #6e95d752
 def _compact(uri: str, partitions: list[str], find_spark: FindSpark | None) -> None:
     values = [json.loads(partition) for partition in partitions]
     if _compact_locally(uri, values):
@@ -149,7 +153,8 @@ _SPARK_SETTINGS = {
 def _compact_with_spark(spark: SparkSession, uri: str, partitions: list[dict[str, Any]]) -> None:
     for name, value in _SPARK_SETTINGS.items():
         spark.conf.set(name, spark.conf.get(name, value))
-    if any(name.startswith("col-") for values in partitions for name in values):
+    names = {name for values in partitions for name in values}
+    if any(name.startswith("col-") for name in names):
         partitions = []  # columns are mapped: the log has other names
     conditions = [_partition_condition(values) for values in partitions if values]
     where = f" WHERE {' OR '.join(conditions)}" if conditions else ""
@@ -157,10 +162,10 @@ def _compact_with_spark(spark: SparkSession, uri: str, partitions: list[dict[str
 
 
 def _partition_condition(values: dict[str, Any]) -> str:
-    parts = [
-        f"`{column}` IS NULL" if value is None else f"`{column}` = {quote_text(value)}"
-        for column, value in values.items()
-    ]
+    parts = []
+    for column, value in values.items():
+        test = "IS NULL" if value is None else f"= {quote_text(value)}"
+        parts.append(f"`{column}` {test}")
     return f"({' AND '.join(parts)})"
 
 

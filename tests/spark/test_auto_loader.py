@@ -2,7 +2,7 @@
 
 import pytest
 
-from motor_ingesta.sources import discovery as arrivals
+from motor_ingesta.sources import discovery
 from tools.benchmarks.growth import engine_at, ingest, land
 
 
@@ -45,7 +45,9 @@ def test_a_stream_of_names_takes_the_place_of_the_listing(tmp_path, spark, monke
 
     from motor_ingesta.sources import files
 
-    monkeypatch.setattr(files, "Notices", partial(arrivals.Notices, stream="binaryFile"))
+    monkeypatch.setattr(
+        files, "AutoLoaderDiscovery", partial(discovery.AutoLoaderDiscovery, stream="binaryFile")
+    )
     engine = engine_at(tmp_path, spark)
     engine.catalog = type(engine.catalog).model_validate(
         engine.catalog.model_dump(by_alias=True)

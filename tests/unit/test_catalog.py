@@ -388,12 +388,13 @@ def test_a_schema_without_quotes_is_cut_at_its_commas():
         ("jsn", "did you mean json?"),
         ("ndjson", "did you mean json?"),
         ("tsv", 'did you mean csv, with `options: {sep: "\\t"}`?'),
-        ("xlsx", "save spreadsheets as csv"),
+        ("xlsx", "did you mean excel"),
     ],
 )
 def test_an_unknown_format(form, hint):
     told = mistake_of(f"{{kind: files, format: {form}}}")
-    assert "must be 'json', 'json_array', 'csv', 'parquet', 'avro', 'text' or 'binary'" in told
+    assert "must be 'json', 'json_array', 'csv', 'parquet', 'avro', 'text', 'binary', " in told
+    assert "'xml' or 'fixed_width'" in told
     assert hint in told
 
 
@@ -438,7 +439,7 @@ def test_a_format_of_an_installed_package(package):
     told = mistake_of("{kind: files, format: papyrus, options: {ink: red}}")
     assert "has what papyrus does not take: ink is dry; add water" in told
     told = mistake_of("{kind: files, format: papyru}")
-    assert "'text', 'binary' or 'papyrus'; did you mean papyrus?" in told
+    assert "'xml', 'fixed_width' or 'papyrus'; did you mean papyrus?" in told
 
 
 def test_a_source_of_an_installed_package(package):

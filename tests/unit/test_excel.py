@@ -4,6 +4,7 @@ import datetime as dt
 import io
 import zipfile
 
+import openpyxl
 import pytest
 from deltalake import DeltaTable
 
@@ -12,8 +13,6 @@ from motor_ingesta.pipeline.runner import MotorIngesta
 from motor_ingesta.profiling.files import add_to_catalog, land_files, propose
 from motor_ingesta.storage.lake import Lake
 from support.homes import Home, catalog_of
-
-openpyxl = pytest.importorskip("openpyxl")
 
 
 @pytest.fixture

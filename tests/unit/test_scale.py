@@ -3,7 +3,7 @@
 import sys
 import time
 
-from motor_ingesta.sources import discovery as arrivals
+from motor_ingesta.sources import discovery
 from motor_ingesta.storage import checkpoint
 from motor_ingesta.storage.checkpoint import Checkpoint
 from tools.benchmarks.growth import engine_at, land
@@ -51,11 +51,11 @@ def landed(home, files):
 
 
 def look(log, expected):
-    found = arrivals.Arrivals(log)
-    new = found.look(time.time() + 60)
+    found = discovery.FileDiscovery(log)
+    new = found.discover(time.time() + 60)
     assert len(new) == expected
     if new:
-        log.commit(log.begin(files=new), arrivals.dt.datetime.now(arrivals.dt.timezone.utc))
+        log.commit(log.begin(files=new), discovery.dt.datetime.now(discovery.dt.timezone.utc))
     found.remember(time.time())
     return found
 
@@ -71,7 +71,7 @@ def work_of_ten_more(home, files, monkeypatch):
     read, listed = checkpoint.read_bytes, checkpoint.list_files
     with monkeypatch.context() as patch, WATCHED:
         patch.setattr(checkpoint, "read_bytes", lambda uri: reads.append(uri) or read(uri))
-        patch.setattr(arrivals, "list_files", lambda *a: listings.append(a) or listed(*a))
+        patch.setattr(discovery, "list_files", lambda *a: listings.append(a) or listed(*a))
         look(log, 10)
     assert not listings, "no flat listing"
     return (

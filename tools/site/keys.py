@@ -6,7 +6,7 @@ Spanish page.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -21,8 +21,9 @@ _SCALARS = {
     float: "number",
     bool: "true or false",
     SecretStr: "text, kept secret",
+    Any: "value",
 }
-_HEADINGS = ("key", "value", "unless told", "meaning")
+_HEADINGS = ("key", "value", "default", "meaning")
 
 
 def key_tables(
@@ -31,6 +32,20 @@ def key_tables(
 ) -> str:
     """Describe the keys of each model in Markdown: type, default, meaning."""
     return "\n\n".join(_table(model, say) for model in models)
+
+
+def option_table(
+    options: Mapping[str, Sequence[str]],  # format → names
+    say: Translate = str,
+) -> str:
+    """List the options of each format in Markdown; formats without options are left out."""
+    lines = [f"| {say('format')} | {say('options')} |", "|---|---|"]
+    for form, names in options.items():
+        name = say("JSON in a topic") if form == "topic" else f"`{form}`"
+        listed = ", ".join(f"`{option}`" for option in names)
+        if listed:
+            lines.append(f"| {name} | {listed} |")
+    return "\n".join(lines)
 
 
 def _table(model: type[BaseModel], say: Translate) -> str:
