@@ -229,7 +229,7 @@ def _one_array(values: pa.ChunkedArray) -> pa.Array:
         return values.chunk(0)
     return pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], values.type)
 
-# %% ../../nbs/sources/topics.ipynb #54254487
+# %% ../../nbs/sources/topics.ipynb #43691fc9
 class TopicSource:
     "The new records of a dataset's topics."
 
@@ -388,7 +388,7 @@ class TopicSource:
         subject = self.settings.value.subject
         return [subject] if subject else [f"{topic}-value" for topic in batch.offsets]
 
-    def reader(self, plan: ReadPlan, context: RunContext, batch: Batch) -> TopicReader:
+    def reader(self, plan: ReadPlan, context: RunContext, batch: Batch) -> BatchReader:
         "Reads splits of a batch."
         layout = self._layout(plan.column_names)
         reader = TopicReader(plan, layout, context, self._find_schema, self, batch)
