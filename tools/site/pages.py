@@ -127,6 +127,20 @@ def _methods(shown: Any) -> list:
     ]
 
 
+def _give_signature(shown: Any) -> None:
+    """Let a signature be shown as it is written where a name in it is not known when it runs."""
+    try:
+        inspect.signature(shown, eval_str=True)
+    except NameError:
+        written = inspect.signature(shown.__init__ if inspect.isclass(shown) else shown)
+        parameters = list(written.parameters.values())
+        if inspect.isclass(shown):
+            written = written.replace(parameters=parameters[1:])
+        shown.__signature__ = written
+    except (ValueError, TypeError):
+        pass  # it has none
+
+
 @cache
 def _renderer() -> type:
     from fastcore.docments import DocmentText
@@ -141,6 +155,7 @@ def _renderer() -> type:
         module: str | None = None
 
         def __init__(self, sym: Any, *arguments: Any, **more: Any) -> None:
+            _give_signature(sym)
             super().__init__(sym, *arguments, **more)
             if not (is_dataclass(sym) and self.module):
                 return
@@ -151,6 +166,7 @@ def _renderer() -> type:
         def _repr_markdown_(self) -> str:
             parts = [super()._repr_markdown_()]
             for member in _methods(self.sym):
+                _give_signature(member)
                 text = BasicMarkdownRenderer(member, title_level=4)._repr_markdown_()
                 parts.append(text.removeprefix("---\n\n"))
             return "\n\n".join(parts)
