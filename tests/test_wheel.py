@@ -17,7 +17,8 @@ import sys
 import motor_ingesta
 
 # Modules made of widgets, which are in the extra `lab`.
-WIDGETS = {f"motor_ingesta.panels.{name}" for name in ("widgets", "generate", "run", "tables", "cluster", "editor")}
+NAMES = ("widgets", "generate", "own_data", "run", "tables", "cluster", "editor")
+WIDGETS = {f"motor_ingesta.panels.{name}" for name in NAMES}
 
 found = pkgutil.walk_packages(motor_ingesta.__path__, "motor_ingesta.")
 names = {module.name for module in found} - {"motor_ingesta._modidx"}
@@ -81,10 +82,13 @@ def test_wheel_installs_and_imports_without_extras(tmp_path):
         "avro",
         "binary",
         "csv",
+        "excel",
+        "fixed_width",
         "json",
         "json_array",
         "parquet",
         "text",
+        "xml",
     ]
     command = [clean / "bin/motor-ingesta", "run", "sales/orders", "--home", tmp_path / "home"]
     local = run(*command)
