@@ -57,7 +57,7 @@ __all__ = ['CSV_OPTIONS', 'FORMAT', 'Marks', 'CsvOptions', 'csv_options', 'Malfo
            'header_names', 'file_header', 'csv_blocks', 'json_texts', 'rescued_data', 'join_present', 'misfit_details',
            'read_csv_block', 'CsvFormat']
 
-# %% ../../nbs/formats/csv.ipynb #5608c613
+# %% ../../nbs/formats/csv.ipynb #f955d807
 @dataclass(frozen=True)
 class Marks:
     "The characters that divide records and cells, as bytes."
@@ -128,10 +128,10 @@ class CsvOptions:
 def _inside_quotes(quote: bytes, escape: bytes) -> bytes:
     mark = re.escape(quote)
     if not escape or escape == quote:
-        return b"(?:[^%s]++|%s%s)*+" % (mark, mark, mark)
+        return b"(?>(?:[^%s]++|%s%s)*)" % (mark, mark, mark)
     slash = re.escape(escape)
     either = mark + slash
-    return b"(?:[^%s]++|%s%s|%s[%s]|%s)*+" % (either, mark, mark, slash, either, slash)
+    return b"(?>(?:[^%s]++|%s%s|%s[%s]|%s)*)" % (either, mark, mark, slash, either, slash)
 
 # %% ../../nbs/formats/csv.ipynb #b6085921
 _TEXT_OPTIONS = (
@@ -418,7 +418,7 @@ def _is_one_of(values: np.ndarray, wanted: bytes) -> np.ndarray:
         found |= values == byte
     return found
 
-# %% ../../nbs/formats/csv.ipynb #c03e4507
+# %% ../../nbs/formats/csv.ipynb #e4c69f63
 def record_ends(
     data: bytes,
     options: CsvOptions,
@@ -483,13 +483,13 @@ def _record_regex(options: CsvOptions, is_last: bool) -> re.Pattern[bytes]:
         line_end = re.escape(options.lines.encode(options.lines.separator))
     space = b""
     if options.trims_start:
-        space = rb"(?:(?!%s)[\x00-\x09\x0b\x0c\x0e-\x20])*+" % separator
+        space = rb"(?>(?:(?!%s)[\x00-\x09\x0b\x0c\x0e-\x20])*)" % separator
     quoted = space + quote + _inside_quotes(marks.quote, marks.escape) + quote
     unquoted = b"" if is_last else b"(?!%s%s)" % (space, quote)
-    rest = b"(?:(?!%s|%s).)*+" % (separator, line_end)
+    rest = b"(?>(?:(?!%s|%s).)*)" % (separator, line_end)
     cell = b"(?:%s|%s)%s" % (quoted, unquoted, rest)
     end = rb"%s|\Z" % line_end if is_last else line_end
-    return re.compile(b"%s(?:%s%s)*+(?:%s)" % (cell, separator, cell, end), re.S)
+    return re.compile(b"%s(?>(?:%s%s)*)(?:%s)" % (cell, separator, cell, end), re.S)
 
 # %% ../../nbs/formats/csv.ipynb #5a1a89c7
 class CsvBlock(Block):
