@@ -143,7 +143,7 @@ def _ranges(file: FileSplit, header_lines: int, width: int) -> Iterator[FileSpli
         end = min(start + width, file.size)
         yield FileSplit(file.path, file.size, file.modified_ns, start, end, header_lines)
 
-# %% ../../nbs/sources/files.ipynb #b718443a
+# %% ../../nbs/sources/files.ipynb #3acdeccd
 RAW_LIMIT = 16 * 2**20  # bytes of a file that are kept in the quarantine
 EMPTY_FILE = "the file is empty (0 bytes)"
 MISSING_FILE = "a file was there when the folder was listed, and is not any more"
@@ -154,20 +154,6 @@ _BAD_DATA = (pa.ArrowException, ValueError, EOFError, RecursionError)
 
 class FileReader(BatchReader):
     "Reads landed files."
-
-    @cached_property
-    def format(self) -> Format:
-        "The format of the files."
-        return format_named(self.plan.format)
-
-    @cached_property
-    def options(self) -> Any:
-        "The format's options."
-        return self.format.parse_options(dict(self.plan.options))
-
-    def __getstate__(self) -> dict[str, Any]:
-        names = ("plan", "layout", "context", "privacy_key")
-        return {name: getattr(self, name) for name in names}
 
     def read(self, group: FileGroup) -> Iterator[Chunk]:
         """The rows of some files, valid and rejected.
