@@ -205,7 +205,7 @@ def _visible(value: str) -> str:
     "A value that can be seen: white space in quotes."
     return value if value.strip() else repr(value)
 
-# %% ../../nbs/panels/own_data.ipynb #889c4c9e
+# %% ../../nbs/panels/own_data.ipynb #f0af2c17
 class OwnDataPanel(widgets.VBox):
     "Takes a person's own files to bronze."
 
@@ -320,10 +320,10 @@ class OwnDataPanel(widgets.VBox):
         return (
             "from motor_ingesta import MotorIngesta\n"
             "from motor_ingesta.profiling.files import add_to_catalog, land_files, propose\n\n"
-            f"engine_home, catalog = {str(self.lake.home)!r}, {str(self.catalog)!r}\n"
+            f"home, catalog = {str(self.lake.home)!r}, {str(self.catalog)!r}\n"
             f"proposal = propose({self.path.value!r})\n"
             f"add_to_catalog(catalog, proposal.dataset({name!r}))\n"
-            "engine = MotorIngesta(engine_home, catalog)\n"
+            "engine = MotorIngesta(home, catalog)\n"
             f"land_files(proposal, engine.lake, {name!r})\n"
             f"engine.run({name!r})"
         )
