@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ['Topic', 'Partition', 'Offsets', 'Yes', 'refresh', 'print_refresh', 'retype', 'approve', 'drop', 'print_drop', 'erase',
            'print_erasure']
 
-# %% ../../nbs/cli/mending.ipynb #5d528b15
+# %% ../../nbs/cli/mending.ipynb #c92e51f1
 Topic = Annotated[str | None, typer.Option(help="only records of this topic")]
 Partition = Annotated[int | None, typer.Option(help="and this partition")]
 Offsets = Annotated[
@@ -76,7 +76,7 @@ def refresh(
 def print_refresh(terminal: Terminal, done: Refresh) -> None:
     "Print what a refresh did."
     if done.is_empty:
-        terminal.print(f"{done.dataset}: nothing that was ingested is like that")
+        terminal.print(f"{done.dataset}: no ingested file or record matches the selection")
     else:
         what = f"{done.files:,} files" if done.files else f"{done.records:,} records"
         before = [f"{done.before.get(zone, 0):,}" for zone in ("bronze", "quarantine")]
