@@ -68,7 +68,7 @@ def _nearest(word: str, words: list[str], cutoff: float) -> str | None:
     found = close or sorted(beginnings, key=len, reverse=True)
     return by_lower_case[found[0]] if found else None
 
-# %% ../../nbs/catalog/base.ipynb #88b26447
+# %% ../../nbs/catalog/base.ipynb #bf6f7097
 Place: TypeAlias = tuple[str | int, ...]  # keys and list indexes, from the model on
 
 
@@ -110,17 +110,21 @@ class CatalogModel(BaseModel):
 def _again(error: ErrorDetails) -> InitErrorDetails:
     "An error that Pydantic has raised, to be raised again."
     context = error.get("ctx", {})
-    kind = refusal(context["sentence"]) if error["type"] == REFUSAL else error["type"]
+    is_refusal = error["type"] == REFUSAL
+    kind = refusal(context["sentence"]) if is_refusal else error["type"]
     return InitErrorDetails(type=kind, loc=error["loc"], input=error["input"], ctx=context)
 
-# %% ../../nbs/catalog/base.ipynb #bcbdd019
+# %% ../../nbs/catalog/base.ipynb #428401e7
 def part_of(
     given: Any,  # a mapping or a model
     *names: str,  # the first that is there and not empty is taken
 ) -> Any:
     "A value of a mapping or a model; None if it has none of these names."
     for name in names:
-        value = given.get(name) if isinstance(given, dict) else getattr(given, name, None)
+        if isinstance(given, dict):
+            value = given.get(name)
+        else:
+            value = getattr(given, name, None)
         if value:
             return value
     return None

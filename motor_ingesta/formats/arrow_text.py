@@ -251,7 +251,8 @@ def json_objects(
     if not parts:
         return pa.repeat(pa.scalar(b"{}"), length)
     options = {"null_handling": "replace", "null_replacement": b""}
-    end, separator = pa.scalar(b"}"), pa.scalar(b"")
+    end = pa.scalar(b"}")
+    separator = pa.scalar(b"")
     joined = pc.binary_join_element_wise(*parts, end, separator, **options)
     filled = pc.binary_replace_slice(joined, 0, 1, b"{")
     is_empty = pc.equal(joined, end)

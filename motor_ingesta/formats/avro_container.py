@@ -25,7 +25,7 @@ from ..schemas.avro import AvroType, stored_type
 # %% auto #0
 __all__ = ['MAX_BLOCK_BYTES', 'BLOCK_BYTES', 'BLOCK_RECORDS', 'ContainerHeader', 'ContainerReader', 'record_portions']
 
-# %% ../../nbs/formats/avro_container.ipynb #f467f87e
+# %% ../../nbs/formats/avro_container.ipynb #c85a0a54
 MAX_BLOCK_BYTES = 128 * 2**20  # of one block, unpacked
 BLOCK_BYTES = 8 * 2**20  # of records that are parsed at once
 BLOCK_RECORDS = 2**17
@@ -63,7 +63,11 @@ class ContainerReader:
         return self._at >= self._size
 
     def take(self, size: int) -> bytes:
-        "The next bytes."
+        """The next bytes.
+
+        Raises:
+            UnreadableFileError: the file ends before.
+        """
         if not 0 <= size <= self._size - self._at:
             raise UnreadableFileError("it cannot be read to its end: it ends inside a block")
         content = self._stream.read(size)
@@ -73,7 +77,11 @@ class ContainerReader:
         return content
 
     def long(self) -> int:
-        "An integer, as in records."
+        """An integer, as in records.
+
+        Raises:
+            UnreadableFileError: it has too many bytes, or the file ends before.
+        """
         content = bytearray()
         while not content or content[-1] > 127:
             content += self.take(1)
@@ -87,7 +95,11 @@ class ContainerReader:
             ) from None
 
     def header(self) -> ContainerHeader:
-        "What stands before the first block."
+        """What stands before the first block.
+
+        Raises:
+            UnreadableFileError: it is no Avro file, or has no schema.
+        """
         if self._size < len(_MAGIC) or self.take(len(_MAGIC)) != _MAGIC:
             raise UnreadableFileError("it is no Avro file: it does not begin with Obj and 0x01")
         metadata = {}
@@ -103,7 +115,11 @@ class ContainerReader:
         return ContainerHeader(metadata, self.take(_SYNC_SIZE))
 
     def blocks(self, header: ContainerHeader) -> Iterator[tuple[int, bytes]]:
-        "The number of records and the unpacked bytes of each block."
+        """The number of records and the unpacked bytes of each block.
+
+        Raises:
+            UnreadableFileError: a block is damaged, too large, or packed in an unknown way.
+        """
         while not self.is_at_end():
             count = self.long()
             content = self.take(self.long())
@@ -211,7 +227,8 @@ def _misplaced() -> UnreadableFileError:
 
 
 def _walked_ends(content: bytes, count: int, schema: AvroType) -> Iterator[int]:
-    reader, stored = ByteReader(content), stored_type(schema)
+    reader = ByteReader(content)
+    stored = stored_type(schema)
     for _ in range(count):
         try:
             avro_value(stored, reader)
@@ -233,7 +250,8 @@ def _skipped_ends(content: bytes, count: int, schema: AvroType) -> Iterator[int]
     container = io.BytesIO(_uncompressed_container(content, count, schema))
     nothing = {"type": "record", "name": "r0", "fields": []}
     block: Any = next(iter(fastavro.block_reader(container, nothing)))
-    rows, place = iter(block), block.bytes_.tell
+    rows = iter(block)
+    place = block.bytes_.tell
     while True:
         try:
             row = next(rows, None)
@@ -260,7 +278,8 @@ def _with_length(content: bytes) -> bytes:
 
 def _long_bytes(number: int) -> bytes:
     "A number that is not negative as Avro writes it."
-    number, out = number << 1, bytearray()
+    number = number << 1
+    out = bytearray()
     while number > 127:
         out.append(number & 127 | 128)
         number >>= 7

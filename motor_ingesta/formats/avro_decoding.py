@@ -61,7 +61,8 @@ def records_of(values: pa.Array) -> Records:
         offsets = np.frombuffer(values.buffers()[1] or bytes(4), np.int32)
     offsets = offsets[values.offset : values.offset + len(values) + 1].astype(np.int64)
     content = np.frombuffer(values.buffers()[2] or b"", np.uint8)
-    starts, ends = offsets[: len(values)], offsets[1:]
+    starts = offsets[: len(values)]
+    ends = offsets[1:]
     if values.null_count:
         ends = np.where(np.asarray(values.is_null()), starts, ends)
     return Records(content, starts, ends)
@@ -72,7 +73,9 @@ def decode_records(
     schema: AvroType,  # the writer's, a record
 ) -> Decoded:
     "The rows of records that were written with one schema."
-    whole, tables, undecodable = [], [], []
+    whole = []
+    tables = []
+    undecodable = []
     for first, last in _portions(records):
         found = _decode_portion(records.part(slice(first, last)), schema)
         undecodable.append(found.undecodable + first)
@@ -116,7 +119,8 @@ def _read_portion(
     "All records, also those that turn out to be wrong."
     base = records.starts[0]
     content = Content(records.content[base : records.ends[-1]])
-    count, flags = len(records), RecordFlags(len(records))
+    count = len(records)
+    flags = RecordFlags(len(records))
     ends = records.ends - base
     cursors = Cursors(content, records.starts - base, ends, np.arange(count), flags)
     arrays, misfits = [], {}

@@ -72,7 +72,10 @@ def _parsed_records(
 
 def renumbered(parsed: Parsed, places: np.ndarray) -> Parsed:
     "Rows and rejected rows under the numbers of the caller's records."
-    rows = places if parsed.records is None else places[np.asarray(parsed.records)]
+    if parsed.records is None:
+        rows = places
+    else:
+        rows = places[np.asarray(parsed.records)]
     rejected = parsed.rejected
     if rejected.num_rows:
         numbers = pa.array(places[np.asarray(rejected["record"])], pa.int64())
@@ -88,7 +91,8 @@ def joined_parts(
     numbers = [part.records for part in parts] or [pa.array([], pa.int64())]
     wrong_tables = [part.rejected for part in parts] + rejected
     wrong = pa.concat_tables(wrong_tables or [REJECTED_SCHEMA.empty_table()])
-    rows, records = pa.concat_tables(tables), pa.concat_arrays(numbers)
+    rows = pa.concat_tables(tables)
+    records = pa.concat_arrays(numbers)
     if len(parts) == 1 and rows.num_rows == count:
         return Parsed(rows, None, wrong)
     return Parsed(rows, records, wrong.sort_by("record"))
@@ -131,7 +135,8 @@ def read_messages(
     reader = parse_avro_schema(reader_schema) if reader_schema else None
     values = records_of(records)
     ids, is_framed = _schema_ids(values)
-    parts, rejected = [], [_unframed(records, ids, is_framed, writers, unreadable or {})]
+    parts = []
+    rejected = [_unframed(records, ids, is_framed, writers, unreadable or {})]
     for schema_id in np.unique(ids[is_framed]).tolist():
         if schema_id not in writers:
             continue
@@ -157,7 +162,10 @@ def _writer(text: str) -> AvroType:
 
 
 def _bodies(values: Records, places: np.ndarray) -> Records:
-    chosen = values if len(places) == len(values) else values.part(places)
+    if len(places) == len(values):
+        chosen = values
+    else:
+        chosen = values.part(places)
     return Records(chosen.content, chosen.starts + _HEAD, chosen.ends)
 
 # %% ../../nbs/formats/avro_messages.ipynb #7ce4bf59
@@ -191,9 +199,14 @@ def _unframed(
     unreadable: Mapping[int, str],  # schema id to why
 ) -> pa.Table:
     "Messages that no known schema can decode."
-    is_known = np.isin(ids, list(writers)) if writers else np.zeros(len(ids), bool)
+    if writers:
+        is_known = np.isin(ids, list(writers))
+    else:
+        is_known = np.zeros(len(ids), bool)
     places = np.flatnonzero(~is_framed | ~is_known).tolist()
-    raw, reasons, details = [], [], []
+    raw = []
+    reasons = []
+    details = []
     for place in places:
         value = records[place].as_py()
         known_id = int(ids[place]) if is_framed[place] else None

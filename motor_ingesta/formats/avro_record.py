@@ -56,7 +56,7 @@ def _in_gregorian_calendar(kind: AvroType, values: np.ndarray) -> np.ndarray:
         return julian_to_gregorian_days(values)
     return julian_to_gregorian_micros(values, kind.julian_zone)
 
-# %% ../../nbs/formats/avro_record.ipynb #082a0ad1
+# %% ../../nbs/formats/avro_record.ipynb #5faf3c7c
 class UndecodableError(MotorIngestaError):
     "Bytes that end early, go on too long, or do not fit their Avro schema."
 
@@ -77,14 +77,22 @@ class ByteReader:
         return len(self.content) - self.at
 
     def take(self, size: int) -> bytes:
-        "The next bytes."
+        """The next bytes.
+
+        Raises:
+            UndecodableError: there are fewer.
+        """
         if not 0 <= size <= self.left():
             raise UndecodableError("the bytes end early")
         self.at += size
         return self.content[self.at - size : self.at]
 
     def long(self) -> int:
-        "The next integer."
+        """The next integer.
+
+        Raises:
+            UndecodableError: it has more than 64 bits, or the bytes end early.
+        """
         number = 0
         for shift in range(0, 70, 7):
             byte = self.take(1)[0]
@@ -111,7 +119,9 @@ def read_record(
     Raises:
         UndecodableError: the bytes do not fit the schema.
     """
-    reader, row, stored = ByteReader(content), {}, set()
+    reader = ByteReader(content)
+    row = {}
+    stored = set()
     for field in schema.fields:
         start = reader.at
         try:

@@ -127,7 +127,8 @@ def _two_words(
     is_short = sizes <= 8
     spare_bits = np.where(is_short, 64, 128) - 8 * sizes
     top = first >> spare_bits.clip(0, 63)
-    sign, unsigned = top >> 63, top.view(np.uint64)
+    sign = top >> 63
+    unsigned = top.view(np.uint64)
     if is_short.all():
         return sign, unsigned
     last_starts = np.maximum(ends - 8, 0)

@@ -290,7 +290,9 @@ def parse_datetime(
 
 
 def _year(text: str) -> int:
-    return int(text) + 2000 if len(text) == 2 else int(text)
+    if len(text) == 2:
+        return int(text) + 2000
+    return int(text)
 
 
 def _month(text: str | None) -> int:
@@ -329,7 +331,9 @@ def _zone(text: str | None) -> dt.tzinfo | None:
     match = _OFFSET.fullmatch(text)
     if match is None:
         return ZoneInfo(text)
-    sign, hours, minutes = match[1], int(match[2]), int(match[3] or 0)
+    sign = match[1]
+    hours = int(match[2])
+    minutes = int(match[3] or 0)
     if hours > 23 or minutes > 59:
         raise ValueError(text)
     offset = dt.timedelta(hours=hours, minutes=minutes)
@@ -486,7 +490,10 @@ def _fitted_decimal(
         raise MisfitError(f"more than {kind.precision} digits")
     if shift < 0 and written[shift:].strip("0"):
         raise MisfitError(f"more than {kind.scale} decimals")
-    whole = written[:shift] if shift < 0 else written + "0" * shift
+    if shift < 0:
+        whole = written[:shift]
+    else:
+        whole = written + "0" * shift
     return Decimal((sign, tuple(map(int, whole)), -kind.scale))
 
 
@@ -542,7 +549,9 @@ def from_text(
 def _one_array(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
     if isinstance(texts, pa.ChunkedArray):
         texts = texts.chunk(0) if texts.num_chunks == 1 else texts.combine_chunks()
-    return texts if pa.types.is_string(texts.type) else texts.cast(pa.string())
+    if pa.types.is_string(texts.type):
+        return texts
+    return texts.cast(pa.string())
 
 
 def _filled(
@@ -742,7 +751,8 @@ def _without_signs(
     values = np.frombuffer(buffer, np.uint8)
     places = np.flatnonzero(values == sign)
     owners = np.searchsorted(bounds, places, side="right") - 1
-    begins, ends = bounds[owners], bounds[owners + 1]
+    begins = bounds[owners]
+    ends = bounds[owners + 1]
     digits = values - np.uint8(48) < 10
     if not _have_three_digits_after(values, digits, places, ends):
         return None
@@ -878,7 +888,9 @@ def _sections(parts: list[Part]) -> Iterable[list[Part]]:
         yield parts
         return
     closing = _closing(parts, opening)
-    before, inside, after = parts[:opening], parts[opening + 1 : closing], parts[closing + 1 :]
+    before = parts[:opening]
+    inside = parts[opening + 1 : closing]
+    after = parts[closing + 1 :]
     yield from _sections(before + inside + after)
     yield from _sections(before + after)
 
@@ -969,7 +981,10 @@ class _Moments:
         is_minus = characters[0] == ord("-")
         self.fits &= is_minus | (characters[0] == ord("+"))
         hours = self._number(characters[1:3])
-        minutes = self._number(characters[-2:]) if len(characters) > 3 else np.zeros_like(hours)
+        if len(characters) > 3:
+            minutes = self._number(characters[-2:])
+        else:
+            minutes = np.zeros_like(hours)
         if ":" in text:
             self._check_literal(characters[3:4], b":")
         self.fits &= (hours < 24) & (minutes < 60)
@@ -990,7 +1005,9 @@ class _Moments:
 
     def days(self) -> np.ndarray:
         "Since 1970, int32; of texts that do not fit, anything."
-        year, month, day = self._field("year"), self._field("month", 1), self._field("day", 1)
+        year = self._field("year")
+        month = self._field("month", 1)
+        day = self._field("day", 1)
         self.fits &= (year >= 1) & (month >= 1) & (month <= 12) & (day >= 1)
         starts = _month_starts()
         months = np.clip(year * np.int32(12) + month - np.int32(1), 0, len(starts) - 2)
@@ -1043,7 +1060,10 @@ def _of_length(
     values = pa.nulls(len(texts), kind)
     for layout in choices:
         found = _as_kind(_Moments(characters, layout), kind, time_zone)
-        values = found if values.null_count == len(values) else pc.coalesce(values, found)
+        if values.null_count == len(values):
+            values = found
+        else:
+            values = pc.coalesce(values, found)
         if values.null_count == 0:
             break
     return values

@@ -66,7 +66,8 @@ def _fit_batch(batch: pa.RecordBatch, first: int, schema: ReadSchema, rules: Tex
     if schema.rejects_misfits and is_misfit is not None:
         rejected.append(_mismatched_rows(batch, records, fitted, schema.columns, is_misfit))
         is_kept = pc.invert(is_misfit)
-        batch, records = batch.filter(is_kept), records.filter(is_kept)
+        batch = batch.filter(is_kept)
+        records = records.filter(is_kept)
         fitted = [_filtered(column, is_kept) for column in fitted]
     arrays = [column.values for column in fitted]
     arrays.append(_rescued_data(batch, fitted, schema.columns))

@@ -60,7 +60,8 @@ def fit_values(
         return Fitted(values)
     if values.null_count == len(values):
         return Fitted(pa.nulls(len(values), want))
-    have, wanted = type_family(values.type), type_family(want)
+    have = type_family(values.type)
+    wanted = type_family(want)
     if wanted == "text":
         return _to_text(values)
     if have == "text":

@@ -75,7 +75,8 @@ class _Reading:
         if not len(left):
             return
         is_object = self._are_objects(left)
-        objects, others = left[is_object], left[~is_object]
+        objects = left[is_object]
+        others = left[~is_object]
         if len(others):
             objects = self._read_as_declared(objects)
         unsure = self._read_objects(objects)

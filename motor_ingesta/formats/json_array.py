@@ -169,7 +169,8 @@ def _closed(data: bytes, part: Part) -> np.ndarray:
     if len(part.closings) != 1:
         raise _BrokenDocumentError
     end = int(part.closings[0])
-    bracket, rest = data[end : end + 1], data[end + 1 :]
+    bracket = data[end : end + 1]
+    rest = data[end + 1 :]
     if bracket != b"]" or rest.strip(_SPACE):
         raise _BrokenDocumentError
     return np.append(part.commas, end)

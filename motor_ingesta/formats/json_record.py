@@ -80,7 +80,8 @@ def _struct_value(
     types = {inner.name: inner.type for inner in kind}
     values = {}
     for member in members_of(text):
-        name, value = member.name, member.value
+        name = member.name
+        value = member.value
         if name in types:
             values[name] = json_value(value, types[name], options, notes)
         else:
@@ -272,7 +273,8 @@ def _columns_of(
     misfits: dict[str, str] = {}
     kept: set[str] = set()
     for member in members:
-        name, kind = member.name, types.get(member.name)
+        name = member.name
+        kind = types.get(member.name)
         if kind is None:
             continue
         notes = Notes()

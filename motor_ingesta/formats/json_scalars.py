@@ -131,7 +131,8 @@ def _unescape_all(texts: pa.Array) -> pa.Array:
         values = [_unescape(text) for text in texts.to_pylist()]
         return pa.array(values, pa.string())
     half = len(texts) // 2
-    first, second = _unescape_all(texts[:half]), _unescape_all(texts[half:])
+    first = _unescape_all(texts[:half])
+    second = _unescape_all(texts[half:])
     return pa.concat_arrays([first, second])
 
 

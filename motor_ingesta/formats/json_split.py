@@ -172,7 +172,9 @@ def slices_of(buffer: pa.Buffer, begins: np.ndarray, ends: np.ndarray) -> pa.Arr
 
 
 def _members(tops: _Marks) -> Members:
-    buffer, data, sound = tops.buffer, tops.data, tops.sound
+    buffer = tops.buffer
+    data = tops.data
+    sound = tops.sound
     colons = np.flatnonzero(tops.marks == ord(":"))
     parents = tops.parents[colons]
     begins = after_space(data, tops.places[colons - 1] + 1)
@@ -187,7 +189,8 @@ def _members(tops: _Marks) -> Members:
 
 
 def _elements(tops: _Marks) -> Children:
-    data, sound = tops.data, tops.sound
+    data = tops.data
+    sound = tops.sound
     before = np.flatnonzero(tops.steps >= 0)
     begins = after_space(data, tops.places[before] + 1)
     ends = tops.places[before + 1]

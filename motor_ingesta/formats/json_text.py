@@ -159,7 +159,7 @@ def _check_length(token: str, options: JsonOptions) -> None:
         what = "string" if is_string else "number"
         raise RejectedRecordError("malformed_json", f"a {what} of more than {limit} characters")
 
-# %% ../../nbs/formats/json_text.ipynb #3b216f65
+# %% ../../nbs/formats/json_text.ipynb #1c998641
 _LENIENT_TOKEN = re.compile(
     r"""(?P<comment>/\*.*?\*/|//[^\n]*)
     |(?P<double>"(?:[^"\\]|\\.)*+")
@@ -174,13 +174,15 @@ _KEYWORDS = ("true", "false", "null")
 
 def _to_strict(text: str, leniencies: frozenset[str]) -> str:
     def replaced(match: re.Match[str]) -> str:
+        "The token as strict JSON."
         return _strict_token(match, leniencies)
 
     return _LENIENT_TOKEN.sub(replaced, text)
 
 
 def _strict_token(match: re.Match[str], leniencies: frozenset[str]) -> str:
-    kind, token = match.lastgroup, match[0]
+    kind = match.lastgroup
+    token = match[0]
     if kind == "comment":
         return " " if "comments" in leniencies else token
     if kind == "double":
@@ -230,7 +232,7 @@ def _strict_word(match: re.Match[str], leniencies: frozenset[str]) -> str:
         return json.dumps(match[0], ensure_ascii=False)
     return match[0]
 
-# %% ../../nbs/formats/json_text.ipynb #6454cbbb
+# %% ../../nbs/formats/json_text.ipynb #394aa006
 @dataclass(frozen=True)
 class Member:
     "A member of an object."
@@ -248,7 +250,8 @@ def members_of(text: str) -> list[Member]:
         name, name_end = _WITH_CONSTANTS.raw_decode(text, at)
         begin = _skip_space(text, _skip_space(text, name_end) + 1)
         end = _value_end(text, begin)
-        value, written = text[begin:end], text[at:end]
+        value = text[begin:end]
+        written = text[at:end]
         members.append(Member(name, value, written))
         at = _after_comma(text, end)
     return members
@@ -288,4 +291,6 @@ def _skip_space(text: str, at: int) -> int:
 
 def _after_comma(text: str, at: int) -> int:
     at = _skip_space(text, at)
-    return _skip_space(text, at + 1) if text[at] == "," else at
+    if text[at] == ",":
+        return _skip_space(text, at + 1)
+    return at

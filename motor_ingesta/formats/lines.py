@@ -63,7 +63,7 @@ class LineRules:
         "A text in the encoding of the records."
         return text.encode(self.codec)
 
-# %% ../../nbs/formats/lines.ipynb #1dc64fc8
+# %% ../../nbs/formats/lines.ipynb #aa830498
 def split_lines(
     data: bytes | pa.Buffer,  # at most 2 GiB
     rules: LineRules | None = None,  # default: UTF-8, \n and \r\n
@@ -112,7 +112,9 @@ def _with_lone_returns(
         return ends
     follows = np.minimum(returns + 1, len(units) - 1)
     lone = returns[(units[follows] != line_feed) | (returns + 1 == len(units))]
-    return np.sort(np.concatenate([ends, lone + 1])) if len(lone) else ends
+    if len(lone):
+        return np.sort(np.concatenate([ends, lone + 1]))
+    return ends
 
 
 def _separator_ends(data: memoryview, separator: bytes, unit: int) -> np.ndarray:
@@ -120,7 +122,7 @@ def _separator_ends(data: memoryview, separator: bytes, unit: int) -> np.ndarray
     ends = np.fromiter((match.end() for match in matches), np.int64)
     return ends[ends % unit == 0]
 
-# %% ../../nbs/formats/lines.ipynb #dbcdee67
+# %% ../../nbs/formats/lines.ipynb #d2065d7f
 def values_of(
     records: pa.Array,  # binary or string; nulls count as empty
 ) -> tuple[pa.Buffer, np.ndarray]:
@@ -129,12 +131,13 @@ def values_of(
         return pa.py_buffer(b""), np.zeros(1, np.int64)
     _, offsets, values = records.buffers()
     bounds = np.frombuffer(offsets, np.int32, len(records) + 1, records.offset * 4)
-    first, last = int(bounds[0]), int(bounds[-1])
+    first = int(bounds[0])
+    last = int(bounds[-1])
     if values is None:
         values = pa.py_buffer(b"")
     return values.slice(first, last - first), bounds.astype(np.int64) - first
 
-# %% ../../nbs/formats/lines.ipynb #cbeeead2
+# %% ../../nbs/formats/lines.ipynb #daf39743
 def without_line_ends(
     records: pa.Array,  # binary, in UTF-8 or an encoding that has ASCII's line ends
     separator: bytes | None = None,  # default: \n, \r\n and \r
@@ -163,7 +166,8 @@ def _end_lengths(data: np.ndarray, bounds: np.ndarray, separator: bytes | None) 
         for back, byte in enumerate(reversed(separator), 1):
             is_end &= (lengths >= back) & (_byte_before(data, bounds, back) == byte)
         return is_end * len(separator)
-    last, before = _byte_before(data, bounds, 1), _byte_before(data, bounds, 2)
+    last = _byte_before(data, bounds, 1)
+    before = _byte_before(data, bounds, 2)
     has_feed = (lengths >= 1) & (last == 10)
     has_return = (lengths >= 1) & (last == 13)
     has_both = has_feed & (lengths >= 2) & (before == 13)
@@ -173,7 +177,7 @@ def _end_lengths(data: np.ndarray, bounds: np.ndarray, separator: bytes | None) 
 def _byte_before(data: np.ndarray, bounds: np.ndarray, back: int) -> np.ndarray:
     return data[np.maximum(bounds[1:] - back, 0)]
 
-# %% ../../nbs/formats/lines.ipynb #2b6644be
+# %% ../../nbs/formats/lines.ipynb #ec3c4a0c
 def read_line_blocks(
     stream: IO[bytes],
     rules: LineRules | None = None,
@@ -215,21 +219,24 @@ def read_pieces(
     Raises:
         UnreadableFileError: a record is longer than `LINE_LIMIT`, or the stream breaks off.
     """
-    rest = b""
+    pieces: list[bytes] = []  # what is not a whole record yet
+    size = 0
     wanted = 0  # a record longer than a block doubles this, so that it is not searched too often
     for chunk, is_last in _with_last(_chunks(stream, rules, block_size)):
-        rest = rest + chunk if rest else chunk
-        if len(rest) < wanted and not is_last:
+        pieces.append(chunk)
+        size += len(chunk)
+        if size < wanted and not is_last:
             continue
-        length = cut(rest, is_last)
+        data = b"".join(pieces)
+        length = cut(data, is_last)
         if length:
-            yield rest, length
-            rest = rest[length:]
-            wanted = 0
-        elif len(rest) > LINE_LIMIT:
+            yield data, length
+            data = data[length:]
+        elif size > LINE_LIMIT:
             raise UnreadableFileError(_too_long(), fix="check the file's line ends and quotes")
-        else:
-            wanted = 2 * len(rest)
+        pieces = [data]
+        size = len(data)
+        wanted = 0 if length else 2 * size
 
 
 def _with_last(chunks: Iterator[bytes]) -> Iterator[tuple[bytes, bool]]:
@@ -252,6 +259,7 @@ def last_line_end(rules: LineRules) -> Callable[[bytes, bool], int]:
     separator = rules.line_feed if rules.separator is None else rules.encode(rules.separator)
 
     def cut(data: bytes, is_last: bool) -> int:
+        "Where the last whole line ends."
         if is_last:
             return len(data)
         end = _rfind_aligned(data, separator, rules.unit)

@@ -189,7 +189,7 @@ def _known_zone(zone: str) -> str:
         ) from None
     return zone
 
-# %% ../../nbs/formats/parquet.ipynb #607f1fbf
+# %% ../../nbs/formats/parquet.ipynb #7e5505c8
 def _set_right(values: pa.Array, physical: Iterator[str], calendars: Calendars) -> pa.Array:
     kind = values.type
     if pa.types.is_struct(kind):
@@ -231,6 +231,7 @@ def _moments_set_right(values: pa.Array, mode: str, zone: str) -> pa.Array:
     moments = values.cast(MOMENT)
 
     def convert(micros: np.ndarray) -> np.ndarray:
+        "From the Julian to the Gregorian calendar."
         return julian_to_gregorian_micros(micros, zone)
 
     return _rebased(moments, mode, YEAR_1900, convert)

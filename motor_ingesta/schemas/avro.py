@@ -69,7 +69,7 @@ class AvroField:
     default: Any = field(default=None, compare=False, hash=False)  # as JSON has it
     default_text: str = ""  # the default as JSON text, by which fields are compared
 
-# %% ../../nbs/schemas/avro.ipynb #d55abac2
+# %% ../../nbs/schemas/avro.ipynb #6babe6ca
 @lru_cache(1000)
 def parse_avro_schema(
     text: str,  # JSON
@@ -97,7 +97,11 @@ class _SchemaParser:
         self._named: dict[str, AvroType | None] = {}  # None while it is being defined
 
     def parse(self, schema: Any, namespace: str) -> AvroType:
-        "The type that a parsed schema describes, or a part of one."
+        """The type that a parsed schema describes, or a part of one.
+
+        Raises:
+            AvroSchemaError: the schema is not valid.
+        """
         if isinstance(schema, str):
             return self._by_name(schema, namespace)
         if isinstance(schema, list):
@@ -226,7 +230,8 @@ def _with_logical(kind: AvroType, schema: _Json) -> AvroType:
 
 
 def _decimal(kind: AvroType, schema: _Json) -> AvroType:
-    precision, scale = schema.get("precision"), schema.get("scale", 0)
+    precision = schema.get("precision")
+    scale = schema.get("scale", 0)
     if not isinstance(precision, int) or not isinstance(scale, int):
         return kind
     if precision < 1 or not 0 <= scale <= precision:

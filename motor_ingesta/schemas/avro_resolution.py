@@ -87,7 +87,8 @@ def _resolve_array(values: pa.Array, writer: AvroType, reader: AvroType) -> pa.A
     if writer == reader:
         return values
     if _is_plain(writer) and _is_plain(reader):
-        writer, reader = _only_branch(writer), _only_branch(reader)
+        writer = _only_branch(writer)
+        reader = _only_branch(reader)
         step = _RESOLVERS.get((writer.kind, reader.kind))
         return step(values, writer, reader) if step else values
     return _resolve_union(values, writer, reader)
@@ -206,8 +207,12 @@ def _resolve_union(values: pa.Array, writer: AvroType, reader: AvroType) -> pa.A
         if place is None:
             name, moved = branch_name(branch), part
         else:
-            name, moved = reader.members[place], _moved(part, branch, readers[place])
-        members[name] = pc.coalesce(members[name], moved) if name in members else moved
+            name = reader.members[place]
+            moved = _moved(part, branch, readers[place])
+        if name in members:
+            members[name] = pc.coalesce(members[name], moved)
+        else:
+            members[name] = moved
     for name, branch in zip(reader.members, readers, strict=True):
         members.setdefault(name, pa.nulls(len(values), arrow_type(branch)))
     return pa.StructArray.from_arrays(list(members.values()), list(members), mask=values.is_null())

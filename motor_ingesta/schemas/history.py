@@ -249,7 +249,8 @@ class DatasetSchema:
 
 
 def _widen(merged: Merged, wider: dict[str, pa.DataType]) -> Merged:
-    schema, changes = merged.schema, list(merged.changes)
+    schema = merged.schema
+    changes = list(merged.changes)
     for name, kind in wider.items():
         index = schema.get_field_index(name)
         have = schema.field(index).type

@@ -69,7 +69,7 @@ def _may_grow(name: str, columns: pa.Schema) -> bool:
     kind = columns.field(name).type
     return bool(wider_types(kind)) or pa.types.is_nested(kind)
 
-# %% ../../nbs/schemas/inference.ipynb #a5a43eb3
+# %% ../../nbs/schemas/inference.ipynb #cb212b7e
 _DEEPEST = 20
 _MOST_ARRAY_ITEMS = 1000  # of one array, to look at
 _DECIMAL = pa.decimal128(38, 0)
@@ -112,8 +112,18 @@ class Inferred:
 
     @property
     def schema(self) -> pa.Schema:
-        "The types as a schema."
-        return pa.schema(list(self.types.items()))
+        "The types as a schema, by name: rows are read in another order in each engine."
+        return pa.schema([(name, _by_name(self.types[name])) for name in sorted(self.types)])
+
+
+def _by_name(kind: pa.DataType) -> pa.DataType:
+    "The type with the fields of its structures by name."
+    if is_list(kind):
+        return pa.list_(_by_name(kind.value_type))
+    if pa.types.is_struct(kind):
+        fields = sorted(kind, key=lambda field: field.name)
+        return pa.struct([(field.name, _by_name(field.type)) for field in fields])
+    return kind
 
 
 def infer_rescued(
@@ -137,7 +147,9 @@ def _is_number(value: Any) -> bool:
 def _holds(kind: pa.DataType, value: int | float) -> bool:
     "Whether a type takes a number to its last digit."
     if pa.types.is_float64(kind):
-        return math.isfinite(value) if isinstance(value, float) else abs(value) <= 2**53
+        if isinstance(value, float):
+            return math.isfinite(value)
+        return abs(value) <= 2**53
     if not isinstance(value, int):
         return False
     if pa.types.is_decimal(kind):
@@ -151,7 +163,9 @@ def _type_of(value: Any, depth: int) -> pa.DataType:
     if isinstance(value, bool):
         return pa.bool_()
     if isinstance(value, int):
-        return pa.int64() if -(2**63) <= value < 2**63 else _big_integer(value)
+        if -(2**63) <= value < 2**63:
+            return pa.int64()
+        return _big_integer(value)
     if isinstance(value, float):
         return pa.float64()
     if isinstance(value, str) or depth >= _DEEPEST:
@@ -201,7 +215,7 @@ def _merge_structs(a: pa.StructType, b: pa.StructType) -> pa.DataType:
         fields[item.name] = merge_types(fields.get(item.name, pa.null()), item.type)
     return pa.struct(list(fields.items()))
 
-# %% ../../nbs/schemas/inference.ipynb #1a14f98b
+# %% ../../nbs/schemas/inference.ipynb #70d04635
 _DECODER = json.JSONDecoder(parse_int=str, parse_float=str)
 
 
@@ -216,7 +230,10 @@ def declared_only(
         return rows
     names = frozenset(columns.names)
     kept = {text: _members_of(text, names) for text in _with_nulls(rows, columns, texts)}
-    found = [kept.get(text) for text in texts.to_pylist()] if kept else [None] * len(texts)
+    if kept:
+        found = [kept.get(text) for text in texts.to_pylist()]
+    else:
+        found = [None] * len(texts)
     return rows.set_column(place, rows.schema.field(place), pa.array(found, texts.type))
 
 

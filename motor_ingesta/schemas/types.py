@@ -87,7 +87,8 @@ def _plain_type(column: re.Match[str]) -> pa.DataType | None:
         return None
     if column["precision"] is None:
         return None if name == "VOID" else _ARROW_TYPES.get(name)
-    precision, scale = int(column["precision"]), int(column["scale"])
+    precision = int(column["precision"])
+    scale = int(column["scale"])
     if name != "DECIMAL" or not scale <= precision <= 38 or not precision:
         return None
     return pa.decimal128(precision, scale)
@@ -159,7 +160,10 @@ def _field(column: Any) -> pa.Field:
 
 def _arrow_type(kind: Any) -> pa.DataType:
     nested = {"ARRAY": _list_type, "MAP": _map_type, "STRUCT": _struct_type}
-    name = kind.this.value if hasattr(kind.this, "value") else str(kind.this)
+    if hasattr(kind.this, "value"):
+        name = kind.this.value
+    else:
+        name = str(kind.this)
     if name in nested:
         return nested[name](kind)
     if name == "DECIMAL":
