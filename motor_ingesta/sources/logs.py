@@ -141,7 +141,8 @@ class LogSource:
     def __init__(self, dataset: Dataset, lake: Lake):
         if not isinstance(dataset.source, InstalledSource):
             raise TypeError(f"{dataset.name} does not read a source of another package")
-        self.dataset, self.settings = dataset, dataset.source
+        self.dataset = dataset
+        self.settings = dataset.source
         self.checkpoint = Checkpoint(lake.checkpoint(dataset.name), dataset=dataset.name)
         self.layout = Layout.for_log()
         self.pending = 0
@@ -156,7 +157,9 @@ class LogSource:
         fixed = format_named(self.settings.format).fixed_columns
         if fixed is not None:
             return fixed
-        return parse_ddl(self.settings.ddl) if self.settings.ddl else pa.schema([])
+        if self.settings.ddl:
+            return parse_ddl(self.settings.ddl)
+        return pa.schema([])
 
     def discover(self) -> int:
         "Ask the log where its streams end; how many positions are pending."

@@ -20,7 +20,7 @@ from ..storage.lake import filesystem
 # %% auto #0
 __all__ = ['compression_of', 'LandedSource', 'LineRange']
 
-# %% ../../nbs/sources/opening.ipynb #9064ba26
+# %% ../../nbs/sources/opening.ipynb #ea17067f
 _CODECS = {".gz": "gzip", ".gzip": "gzip", ".bz2": "bz2", ".zst": "zstd", ".zstd": "zstd"}
 _REFUSED = (".lz4", ".snappy", ".lzo")
 
@@ -46,12 +46,15 @@ class _DeflateStream(io.RawIOBase):
     "A zlib stream, as Hadoop's `.deflate` files are."
 
     def __init__(self, raw: IO[bytes]):
-        self._raw, self._inflater = raw, zlib.decompressobj()
+        self._raw = raw
+        self._inflater = zlib.decompressobj()
 
     def readable(self) -> bool:
+        "Always."
         return True
 
     def readinto(self, target) -> int:
+        "Fill the target; how many bytes were there."
         data = b""
         while not data and not self._inflater.eof:
             chunk = self._inflater.unconsumed_tail or self._raw.read(1 << 16)
@@ -113,7 +116,7 @@ def _first_lines(raw: pa.NativeFile, count: int, size: int) -> bytes:
         end = _next_line(raw, end + 1, size, _LINE_END)
     return raw.read_at(end, 0)
 
-# %% ../../nbs/sources/opening.ipynb #98dd3604
+# %% ../../nbs/sources/opening.ipynb #4c1c4720
 @dataclass(frozen=True)
 class LineRange:
     "The lines of an uncompressed file that begin at `start` or later, and before `end`."
@@ -150,19 +153,25 @@ class LineRange:
 
 class _RangeStream(io.RawIOBase):
     def __init__(self, raw: pa.NativeFile, header: bytes, start: int, end: int):
-        self._raw, self._header, self._left = raw, header, end - start
+        self._raw = raw
+        self._header = header
+        self._left = end - start
         raw.seek(start)
 
     def readable(self) -> bool:
+        "Always."
         return True
 
     def close(self) -> None:
+        "Close the file below too."
         self._raw.close()
         super().close()
 
     def readinto(self, target) -> int:
+        "Fill the target; how many bytes were there."
         if self._header:
-            data, self._header = self._header[: len(target)], self._header[len(target) :]
+            data = self._header[: len(target)]
+            self._header = self._header[len(target) :]
         else:
             data = self._raw.read(min(len(target), self._left))
             self._left -= len(data)

@@ -148,10 +148,12 @@ class BatchReader:
         Raises:
             SchemaUnsettledError: the dataset asks that the schema is settled first.
         """
-        rows, rejected = parsed.rows, parsed.rejected
+        rows = parsed.rows
+        rejected = parsed.rejected
         if self.plan.privacy:
             private = Privacy(self.plan.privacy, self.privacy_key)
-            rows, rejected = private.rows(rows), private.rejected(rejected)
+            rows = private.rows(rows)
+            rejected = private.rejected(rejected)
             origin = private.origin(origin)
         if self.plan.columns_read == "declared":
             rows = declared_only(rows, self.plan.schema)

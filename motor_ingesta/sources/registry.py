@@ -210,7 +210,8 @@ class Registry:
             answer = self._ask(what, self._client.get_version, subject, number)
         except SchemaNotFoundError:  # deleted since the list was made
             return None
-        schema, problem = answer.schema, _problem(answer.schema)
+        schema = answer.schema
+        problem = _problem(answer.schema)
         found = SchemaVersion(answer.version, answer.schema_id, schema.schema_str, problem)
         self._by_version[key] = found
         return found

@@ -226,7 +226,9 @@ class RecordReader(BatchReader):
 def _one_array(values: pa.ChunkedArray) -> pa.Array:
     if values.num_chunks == 1:
         return values.chunk(0)
-    return pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], values.type)
+    if values.num_chunks:
+        return pa.concat_arrays(values.chunks)
+    return pa.array([], values.type)
 
 # %% ../../nbs/sources/topics.ipynb #43691fc9
 class TopicSource:
@@ -242,8 +244,10 @@ class TopicSource:
     ):
         if not isinstance(dataset.source, KafkaSource) or connections.kafka is None:
             raise TypeError(f"{dataset.name} does not read topics")
-        self.dataset, self.settings = dataset, dataset.source
-        self.kafka, self.secrets = connections.kafka, secrets
+        self.dataset = dataset
+        self.settings = dataset.source
+        self.kafka = connections.kafka
+        self.secrets = secrets
         self.checkpoint = Checkpoint(lake.checkpoint(dataset.name), dataset=dataset.name)
         self.pending = 0
         self.warnings: list[str] = []
@@ -288,7 +292,8 @@ class TopicSource:
         )
         self.checkpoint.note_positions(plan.positions, plan.starts, plan.topic_ids)
         self.warnings += [str(gap) for gap in plan.gaps]
-        self._offset_plan, self.pending = plan, plan.pending
+        self._offset_plan = plan
+        self.pending = plan.pending
         return self.pending
 
     def plan(self) -> dict[str, Any] | None:
@@ -303,7 +308,8 @@ class TopicSource:
         return {"offsets": plan.offsets, "topic_ids": plan.topic_ids}
 
     def _plan_again(self) -> OffsetPlan:
-        positions, ids = self.checkpoint.positions(), self.checkpoint.topic_ids()
+        positions = self.checkpoint.positions()
+        ids = self.checkpoint.topic_ids()
         return plan_offsets(self.kafka, self.settings, positions, ids, self.secrets)
 
     def note_gap(self, gap: OffsetGap) -> None:
@@ -447,7 +453,8 @@ class TopicReader(RecordReader):
         batch: Batch,
     ):
         super().__init__(plan, layout, context, find_schema)
-        self._source, self._batch = source, batch
+        self._source = source
+        self._batch = batch
 
     def portable(self) -> RecordReader:
         "A reader of records that others fetch; all ids that it meets must be in its plan."
