@@ -129,7 +129,8 @@ def whole_files_in(
         return {}
     is_whole = pc.is_in(rejected["_reason"], pa.array(WHOLE_FILE_REASONS))
     whole = rejected.filter(is_whole)
-    paths, details = whole["_source_file"].to_pylist(), whole["_detail"].to_pylist()
+    paths = whole["_source_file"].to_pylist()
+    details = whole["_detail"].to_pylist()
     return dict(zip(paths, details, strict=True))
 
 

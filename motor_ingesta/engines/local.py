@@ -49,7 +49,9 @@ class _Worker(threading.Thread):
         stop: threading.Event,
     ):
         super().__init__(name="read", daemon=True)
-        self._reader, self._splits, self._stop_event = reader, splits, stop
+        self._reader = reader
+        self._splits = splits
+        self._stop_event = stop
         self._writers = (bronze, quarantine)
         self.files: tuple[list[DataFile], list[DataFile]] = ([], [])
         self.counts = Counts()
@@ -314,7 +316,8 @@ class LocalEngine:
         run_id: str,
     ) -> bool:
         "Delete the rows of a part and append others in one commit, once; False if that was done."
-        table, metadata = _table(target.uri), {"run_id": run_id, "operation": "refresh"}
+        table = _table(target.uri)
+        metadata = {"run_id": run_id, "operation": "refresh"}
         condition = delta.part_condition(part.files, part.offsets)
         return delta.replace_rows(
             table, target.schema, condition, open_batches, app_id, batch_id, metadata

@@ -63,7 +63,8 @@ class _ColumnStatistics:
 
     def add(self, low: Any, high: Any) -> None:
         "Take in the bounds of a row group."
-        low, high = _json_value(low), _json_value(high)
+        low = _json_value(low)
+        high = _json_value(high)
         if low is None or high is None:
             self.has_bounds = False
         elif self.has_bounds:
@@ -94,7 +95,9 @@ def _json_value(value: Any) -> Any:
         return _moment_text(value) if value.tzinfo else None
     if isinstance(value, dt.date):
         return value.isoformat()
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    return None
 
 
 def _moment_text(moment: dt.datetime) -> str:
@@ -167,7 +170,8 @@ class DataFileWriter:
         schema: pa.Schema,  # of the rows, partition columns included
         partition_by: tuple[str, ...],
     ):
-        self._table_uri, self._partition_by = table_uri, partition_by
+        self._table_uri = table_uri
+        self._partition_by = partition_by
         kept = [column for column in schema if column.name not in partition_by]
         self._file_schema = pa.schema(kept)
         self._waiting: dict[PartitionKey, list[pa.Table]] = {}
@@ -236,7 +240,10 @@ def _matches(texts: pa.Table, values: Mapping[str, str | None]) -> pa.ChunkedArr
     found = None
     for name, value in values.items():
         column = texts[name]
-        same = pc.is_null(column) if value is None else pc.fill_null(pc.equal(column, value), False)
+        if value is None:
+            same = pc.is_null(column)
+        else:
+            same = pc.fill_null(pc.equal(column, value), False)
         found = same if found is None else pc.and_(found, same)
     return found
 

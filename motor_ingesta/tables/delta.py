@@ -304,7 +304,10 @@ def new_paths(have: pa.Schema, want: pa.Schema) -> list[str]:
     "The columns and fields that a table lacks, as paths with dots."
     found: list[str] = []
     for column in want:
-        known = have.field(column.name).type if column.name in have.names else None
+        if column.name in have.names:
+            known = have.field(column.name).type
+        else:
+            known = None
         found += _new_paths(column.name, known, column.type)
     return found
 

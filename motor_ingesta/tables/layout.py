@@ -436,7 +436,8 @@ def _type_json(kind: pa.DataType) -> str | dict[str, Any]:
     if pa.types.is_struct(kind):
         return schema_json(pa.schema(list(kind)))
     if pa.types.is_map(kind):
-        key, value = _type_json(kind.key_type), _type_json(kind.item_type)
+        key = _type_json(kind.key_type)
+        value = _type_json(kind.item_type)
         return {"type": "map", "keyType": key, "valueType": value, "valueContainsNull": True}
     if is_list(kind):
         return {"type": "array", "elementType": _type_json(kind.value_type), "containsNull": True}

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ['create_table', 'table_schema', 'commit_batch', 'replace_rows', 'delete_keys', 'committed_batch', 'grow',
            'add_clauses', 'delete_rows_of_files', 'delete_rows_of_offsets']
 
-# %% ../../nbs/tables/spark_delta.ipynb #24c8a23b
+# %% ../../nbs/tables/spark_delta.ipynb #a8e71941
 def create_table(
     spark: SparkSession,
     uri: str,  # a local path or a URI
@@ -42,9 +42,14 @@ def create_table(
     properties: Mapping[str, str] | None = None,  # Delta table properties
 ) -> None:
     "Make a table if there is none; an existing table stays as it is."
-    empty = spark.createDataFrame([], spark_schema(schema))
-    writer = empty.write.format("delta").mode("ignore").partitionBy(*partition_by)
-    writer.options(**dict(properties or {})).save(uri)
+    columns = ", ".join(add_clauses(pa.schema([]), schema))
+    statement = f"CREATE TABLE IF NOT EXISTS {_sql_table(uri)} ({columns}) USING delta"
+    if partition_by:
+        statement += f" PARTITIONED BY ({', '.join(map(quote_name, partition_by))})"
+    if properties:
+        pairs = [f"{quote_text(key)} = {quote_text(text)}" for key, text in properties.items()]
+        statement += f" TBLPROPERTIES ({', '.join(pairs)})"
+    spark.sql(statement)
 
 
 def table_schema(
@@ -214,7 +219,7 @@ def _has_type_widening(spark: SparkSession, uri: str) -> bool:
     found = spark.sql(f"DESCRIBE DETAIL {_sql_table(uri)}").select("properties").collect()[0][0]
     return found.get("delta.enableTypeWidening") == "true"
 
-# %% ../../nbs/tables/spark_delta.ipynb #a0ae7e73
+# %% ../../nbs/tables/spark_delta.ipynb #f87d12bd
 def add_clauses(have: pa.Schema, want: pa.Schema) -> list[str]:
     "What stands in the parentheses of ALTER TABLE ADD COLUMNS."
     known = {column.name: column for column in have}
@@ -238,9 +243,24 @@ def _clauses(path: tuple[str, ...], have: pa.Field | None, want: pa.Field) -> li
 
 
 def _clause(path: tuple[str, ...], column: pa.Field) -> str:
+    return f"{'.'.join(map(quote_name, path))} {_type_ddl(column.type)}{_comment_ddl(column)}"
+
+
+def _type_ddl(kind: pa.DataType) -> str:
+    "A type with the comments of its fields."
+    if pa.types.is_struct(kind):
+        fields = [f"{quote_name(f.name)}: {_type_ddl(f.type)}{_comment_ddl(f)}" for f in kind]
+        return f"STRUCT<{', '.join(fields)}>"
+    if pa.types.is_map(kind):
+        return f"MAP<{_type_ddl(kind.key_type)}, {_type_ddl(kind.item_type)}>"
+    if is_list(kind):
+        return f"ARRAY<{_type_ddl(kind.value_type)}>"
+    return type_name(kind)
+
+
+def _comment_ddl(column: pa.Field) -> str:
     comment = (column.metadata or {}).get(b"comment", b"").decode()
-    said = f" COMMENT {quote_text(comment)}" if comment else ""
-    return f"{'.'.join(map(quote_name, path))} {type_name(column.type)}{said}"
+    return f" COMMENT {quote_text(comment)}" if comment else ""
 
 # %% ../../nbs/tables/spark_delta.ipynb #19ac1dd7
 def _rewrite(spark: SparkSession, uri: str, schema: pa.Schema) -> None:
