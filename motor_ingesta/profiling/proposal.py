@@ -113,7 +113,7 @@ def _parsed(
 def _renamed(columns: pa.Schema, names: Mapping[str, str]) -> pa.Schema:
     return table_columns(columns, names)
 
-# %% ../../nbs/profiling/proposal.ipynb #0137be2b
+# %% ../../nbs/profiling/proposal.ipynb #7e06b2ce
 @dataclass(frozen=True)
 class Proposal:
     "A dataset, as it was found out from a sample."
@@ -199,7 +199,7 @@ class Proposal:
         """
         datasource, _, dataset = (name or self.suggested_name).partition("/")
         entry: dict[str, Any] = {"datasource": datasource, "dataset": dataset}
-        entry["source"] = self.kafka or self._files_source()
+        entry["source"] = self._kafka_source() if self.kafka else self._files_source()
         if self.renamed:
             entry["column_names"] = dict(self.renamed)
         return Dataset.model_validate(entry)
@@ -210,6 +210,15 @@ class Proposal:
     ) -> str:
         "The catalog with this dataset, in YAML."
         return catalog_yaml(self.dataset(name))
+
+    def _kafka_source(self) -> dict[str, Any]:
+        source = dict(self.kafka or {})
+        if self.declares_columns:
+            value = {**source["value"], "schema": self.ddl}
+            if self.options:
+                value["options"] = dict(self.options)
+            source["value"] = value
+        return source
 
     def _files_source(self) -> dict[str, Any]:
         source: dict[str, Any] = {"kind": "files", "format": self.format}

@@ -17,7 +17,6 @@ from pathlib import Path
 
 import fastavro
 import pytest
-from confluent_kafka import Producer
 from deltalake import DeltaTable
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
@@ -29,6 +28,7 @@ from motor_ingesta.simulator.events import make_topics
 from motor_ingesta.sources.registry import Registry
 from motor_ingesta.storage.lake import plain_path
 from support.strategies import DDL, FILES, RECORDS, files_source, line_bytes
+from support.topics import OrderedProducer
 from tools.faults.figures import record_part
 
 MODES = ("rescue", "evolve", "fail", "ignore")
@@ -140,10 +140,9 @@ def avro_values(registry, topic, schema, records):
 def produce(servers, topic, values):
     config = KafkaConnection(bootstrap_servers=servers).client_config()
     make_topics(config, (topic,), 1)
-    producer = Producer(config | {"enable.idempotence": True})
-    for value in values:
-        producer.produce(topic, value)
-    assert producer.flush(60) == 0
+    with OrderedProducer(config) as producer:
+        for value in values:
+            producer.produce(topic, value)
 
 
 def origins(example, mode):

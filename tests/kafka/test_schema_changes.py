@@ -9,7 +9,6 @@ from pathlib import Path
 import fastavro
 import pyarrow as pa
 import pytest
-from confluent_kafka import Producer
 from pyarrow import parquet
 
 from motor_ingesta.catalog.models import KafkaConnection, RegistryConnection, parse_catalog
@@ -17,6 +16,7 @@ from motor_ingesta.local.services import Services, free_port
 from motor_ingesta.pipeline.runner import MotorIngesta
 from motor_ingesta.simulator.events import make_topics
 from motor_ingesta.sources.registry import Registry
+from support.topics import OrderedProducer
 
 DDL = "id STRING, n INT, at DATE, place STRUCT<city: STRING, zip: INT>, tags ARRAY<STRUCT<k: STRING, v: INT>>"
 ROW = {
@@ -200,29 +200,30 @@ def engine(tmp_path_factory):
             KafkaConnection(bootstrap_servers=endpoints.bootstrap_servers).client_config(),
         )
         make_topics(config, [f"{kind}.{mode}" for kind in EVENTS for mode in MODES], 1)
-        producer = Producer(config | {"enable.idempotence": True})
-        for i, (row, *_) in enumerate(CHANGES.values()):
-            for mode in (*MODES[:3], f"fail_{i}"):
-                for kind, pack in FILES.items():
-                    folder = Path(engine.lake.landing(f"{kind}/{mode}"), "2026/01/07")
-                    folder.mkdir(parents=True, exist_ok=True)
-                    (folder / f"{i:02}.{kind}").write_bytes(pack(row | {"id": f"{i}"}))
-                producer.produce(f"kafka_json.{mode}", json.dumps(row | {"id": f"{i}"}).encode())
-                schema = avro_type(with_date(row))
-                fastavro.schemaless_writer(
-                    body := io.BytesIO(),
-                    fastavro.parse_schema(schema, _write_hint=False),
-                    with_date(row) | {"id": f"{i}"},
-                )
-                producer.produce(
-                    f"kafka_avro.{mode}",
-                    b"\x00"
-                    + struct.pack(
-                        ">I", registry.register(f"kafka_avro.{mode}-value", json.dumps(schema))
+        with OrderedProducer(config) as producer:
+            for i, (row, *_) in enumerate(CHANGES.values()):
+                for mode in (*MODES[:3], f"fail_{i}"):
+                    for kind, pack in FILES.items():
+                        folder = Path(engine.lake.landing(f"{kind}/{mode}"), "2026/01/07")
+                        folder.mkdir(parents=True, exist_ok=True)
+                        (folder / f"{i:02}.{kind}").write_bytes(pack(row | {"id": f"{i}"}))
+                    producer.produce(
+                        f"kafka_json.{mode}", json.dumps(row | {"id": f"{i}"}).encode()
                     )
-                    + body.getvalue(),
-                )
-        assert producer.flush(60) == 0
+                    schema = avro_type(with_date(row))
+                    fastavro.schemaless_writer(
+                        body := io.BytesIO(),
+                        fastavro.parse_schema(schema, _write_hint=False),
+                        with_date(row) | {"id": f"{i}"},
+                    )
+                    producer.produce(
+                        f"kafka_avro.{mode}",
+                        b"\x00"
+                        + struct.pack(
+                            ">I", registry.register(f"kafka_avro.{mode}-value", json.dumps(schema))
+                        )
+                        + body.getvalue(),
+                    )
         yield engine
 
 

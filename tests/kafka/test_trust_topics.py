@@ -22,6 +22,7 @@ from motor_ingesta.pipeline.runner import MotorIngesta
 from motor_ingesta.sources.registry import Registry
 from support.home_v1 import copy_home
 from support.kills import run_killed_at
+from support.topics import OrderedProducer
 from support.trust import Home
 
 JSON = {"format": "json", "schema": "id BIGINT, note STRING"}
@@ -42,10 +43,9 @@ class Broker:
             time.sleep(0.1)
 
     def produce(self, topic, *values, partition=0):
-        producer = Producer({"bootstrap.servers": self.address})
-        for value in values:
-            producer.produce(topic, value, partition=partition)
-        assert producer.flush(30) == 0
+        with OrderedProducer({"bootstrap.servers": self.address}) as producer:
+            for value in values:
+                producer.produce(topic, value, partition=partition)
 
     def produce_ids(self, topic, ids, partition=0):
         self.produce(topic, *(json.dumps({"id": n}) for n in ids), partition=partition)
@@ -240,12 +240,11 @@ def times_of_old_records(home):
 def test_a_topic_of_the_version_before_goes_on(broker, tmp_path):
     home = copy_home(tmp_path)
     broker.create("farm.events")
-    producer = Producer({"bootstrap.servers": broker.address})
-    for offset, moment in sorted(times_of_old_records(home).items()):
-        value = json.dumps({"id": offset, "kind": "k"}) if offset < 8 else "not json"
-        producer.produce("farm.events", value, timestamp=int(moment.timestamp() * 1000))
-    producer.produce("farm.events", '{"id": 9, "kind": "new"}')
-    assert producer.flush(30) == 0
+    with OrderedProducer({"bootstrap.servers": broker.address}) as producer:
+        for offset, moment in sorted(times_of_old_records(home).items()):
+            value = json.dumps({"id": offset, "kind": "k"}) if offset < 8 else "not json"
+            producer.produce("farm.events", value, timestamp=int(moment.timestamp() * 1000))
+        producer.produce("farm.events", '{"id": 9, "kind": "new"}')
     text = (home / "catalog.yml").read_text()
     connections = f"connections:\n  kafka: {{bootstrap_servers: '{broker.address}'}}\n"
     (home / "catalog.yml").write_text(text + connections)
