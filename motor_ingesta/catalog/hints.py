@@ -92,7 +92,8 @@ class ColumnHint(CatalogModel):
         if sequence is None:
             return None
         try:
-            first, second = sequence.format(1), sequence.format(2)
+            first = sequence.format(1)
+            second = sequence.format(2)
         except (ValueError, IndexError, KeyError) as error:
             refuse(f"is not a format of a number ({error}); write it like ORD-{{:08d}}")
         if first == second:

@@ -53,7 +53,8 @@ class CatalogError(MotorIngestaError):
         count = f"{len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''}"
         listed = "\n".join(f"  {mistake}" for mistake in mistakes)
         super().__init__(f"{path} has {count}:\n{listed}", fix=fix)
-        self.path, self.mistakes = path, mistakes
+        self.path = path
+        self.mistakes = mistakes
 
 # %% ../../nbs/catalog/loading.ipynb #3dfc289b
 _MOST_VALUES = 100_000  # in a catalog, with what aliases repeat
@@ -263,7 +264,9 @@ _SENTENCES = {
 
 
 def _sentence(key: str, node: Node | None, error: ErrorDetails) -> str:
-    kind, place, context = error["type"], error["loc"], error.get("ctx", {})
+    kind = error["type"]
+    place = error["loc"]
+    context = error.get("ctx", {})
     if kind == "missing" and place[-1] == "kind":
         return "is missing; it says what the rest is"
     if kind in _SENTENCES:

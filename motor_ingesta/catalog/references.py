@@ -106,7 +106,7 @@ def _variable(text: str) -> str:
         )
     return os.environ.get(name, default)
 
-# %% ../../nbs/catalog/references.ipynb #5eacb9e2
+# %% ../../nbs/catalog/references.ipynb #7edac836
 _Keys: TypeAlias = tuple[str | int, ...]
 
 
@@ -116,7 +116,7 @@ def expand_variables(
     place: _Keys = (),
 ) -> object:
     "The same values with environment variables in place of references to them."
-    if place[:1] == ("connections",) or place[-1:] == ("options",):
+    if place[:1] in (("connections",), ("alerts",)) or place[-1:] == ("options",):
         return values
     if isinstance(values, dict):
         return {

@@ -35,7 +35,7 @@ from motor_ingesta.storage.lake import (
 # %% auto #0
 __all__ = ['DatasetBusyError', 'dataset_lock', 'CheckpointMismatchError', 'validate_checkpoint']
 
-# %% ../../nbs/pipeline/lock.ipynb #9eb99b1d
+# %% ../../nbs/pipeline/lock.ipynb #3c371ff9
 class DatasetBusyError(MotorIngestaError):
     "Another run is working on this dataset."
 
@@ -88,7 +88,7 @@ def _busy(dataset: str, holder: dict[str, Any], when: str) -> DatasetBusyError:
         fix=f"wait for it, or stop it; {when}",
     )
 
-# %% ../../nbs/pipeline/lock.ipynb #60d2ba74
+# %% ../../nbs/pipeline/lock.ipynb #7d58b000
 _LEASE = 60.0  # seconds that a claim is good for
 _RENEWALS = 4  # in a lease
 
@@ -97,7 +97,8 @@ class _Claim:
     "A file on an object store that says who works on a dataset, renewed by a thread."
 
     def __init__(self, folder: str, dataset: str, holder: dict[str, Any]):
-        self._folder, self._dataset = folder, dataset
+        self._folder = folder
+        self._dataset = dataset
         self._uri = f"{folder}/{uuid.uuid4().hex}.json"
         self._content = json.dumps(holder).encode()
         self._renewed_at = time.monotonic()
@@ -111,7 +112,11 @@ class _Claim:
         self._thread.start()
 
     def check(self) -> None:
-        "Raise if the claim could not be renewed in time."
+        """Check that the claim was renewed in time.
+
+        Raises:
+            DatasetBusyError: it was not; another process may have taken over.
+        """
         if time.monotonic() - self._renewed_at > _LEASE * 3 / 4:
             why = "this one could not renew its claim in time, and another may have taken over"
             raise _busy(self._dataset, {}, why)

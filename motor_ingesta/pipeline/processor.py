@@ -50,7 +50,8 @@ class _Inference:
     "What the rescued rows of a split say."
 
     def __init__(self, columns: pa.Schema, refused: frozenset[str]):
-        self._columns, self._refused = columns, refused
+        self._columns = columns
+        self._refused = refused
 
     def __call__(self, chunks: Iterator[Chunk]) -> Inferred:
         found = Inferred()
@@ -87,8 +88,11 @@ class BatchProcessor:
         bronze: str,  # URI of the table
         quarantine: str,  # URI of the table
     ):
-        self.dataset, self.source, self.engine = dataset, source, engine
-        self.bronze, self.quarantine = bronze, quarantine
+        self.dataset = dataset
+        self.source = source
+        self.engine = engine
+        self.bronze = bronze
+        self.quarantine = quarantine
         self.schema = DatasetSchema(
             dataset.name,
             dataset.schema_changes,
@@ -267,10 +271,12 @@ class BatchProcessor:
     ) -> ReadPlan:
         "Let the schema grow by what the rows have, or stop."
         if error.schema_ids:
-            found, wider = self.source.schema_of_ids(error.schema_ids), {}
+            found = self.source.schema_of_ids(error.schema_ids)
+            wider = {}
         else:
             inferred = self._infer(batch, plan, context)
-            found, wider = inferred.schema, inferred.wider
+            found = inferred.schema
+            wider = inferred.wider
         at = context.ingested_at.isoformat()
         has_changed = self.schema.reconcile(found, wider, context.run_id, at)
         if not has_changed and not self.schema.refuse(found.names, context.run_id, at):
