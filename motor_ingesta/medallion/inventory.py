@@ -23,7 +23,7 @@ from ..tables.layout import Layout
 
 # %% auto #0
 __all__ = ['BUILT', 'EVERYTHING', 'table_name', 'medallion_folder', 'builds_table', 'schema_folder', 'ingested_tables',
-           'built_tables', 'remove_unfinished', 'missing_tables', 'table_version', 'added_since']
+           'built_tables', 'remove_unfinished', 'missing_tables', 'declared_columns', 'table_version', 'added_since']
 
 # %% ../../nbs/medallion/inventory.ipynb #12d484a8
 BUILT = ("silver", "gold", "checks")  # the schemas whose tables dbt makes
@@ -99,7 +99,7 @@ def _is_table(uri: str) -> bool:
 def _has_data_files(uri: str) -> bool:
     return all(file.path.endswith(".parquet") for file in list_files(uri))
 
-# %% ../../nbs/medallion/inventory.ipynb #e39b33f9
+# %% ../../nbs/medallion/inventory.ipynb #2688ff9e
 def missing_tables(
     lake: Lake,
     catalog: Catalog,
@@ -107,13 +107,14 @@ def missing_tables(
     "The bronze tables of a catalog that do not exist yet."
     have = {table.name for table in ingested_tables(lake) if table.schema == "bronze"}
     return [
-        MissingTable("bronze", table_name(dataset.name), _declared_columns(dataset))
+        MissingTable("bronze", table_name(dataset.name), declared_columns(dataset))
         for dataset in catalog.datasets
         if table_name(dataset.name) not in have
     ]
 
 
-def _declared_columns(dataset: Dataset) -> list[tuple[str, str]]:
+def declared_columns(dataset: Dataset) -> list[tuple[str, str]]:
+    "The columns of a dataset's bronze table as the catalog declares them: name, type."
     if dataset.source.kind == "kafka":
         layout = Layout.for_kafka(has_schema_id=True)
     else:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 import yaml
 
+from motor_ingesta import MotorIngesta
 from motor_ingesta.farmia import farmia_catalog
 from motor_ingesta.medallion.build import BuildError, DbtUnavailableError, DbtWorker, build
 from motor_ingesta.medallion.inventory import added_since, remove_unfinished, table_name
@@ -163,3 +164,50 @@ def test_a_worker_takes_one_request_after_another(tmp_path, monkeypatch):
         worker.run(request, print, threading.Event(), 10)
         assert worker.process_id == first
     assert worker.process_id is None
+
+
+def failing_worker() -> str:
+    """Say that a model failed, for every request."""
+    results = [_result("silver.orders", "error")]
+    done = json.dumps({"event": "done", "success": False, "error": "", "results": results})
+    return f"while read line; do echo '{done}'; done"
+
+
+def test_a_run_builds_at_its_end_and_a_failure_is_in_its_report(tmp_path, monkeypatch):
+    python_that(monkeypatch, tmp_path, failing_worker())
+    report = MotorIngesta(tmp_path / "home", engine="local").run("iot/devices", build=True)
+    assert report.datasets[0].status == "succeeded"
+    assert (report.builds.builds, report.builds.error) == (1, "failed or skipped: orders")
+    assert report.to_dict()["builds"]["last"]["nodes"][0]["name"] == "orders"
+
+
+def test_a_continuous_run_goes_on_when_builds_fail_and_stops_them_at_its_end(tmp_path, monkeypatch):
+    python_that(monkeypatch, tmp_path, failing_worker())
+    stop = threading.Event()
+    threading.Timer(5, stop.set).start()
+    began = time.monotonic()
+    report = MotorIngesta(tmp_path / "home", engine="local").run(
+        "iot/devices", continuous=True, stop=stop, build=True, build_seconds=0.2
+    )
+    assert 5 <= time.monotonic() - began < 30
+    assert report.datasets[0].status == "succeeded" and report.builds.failed >= 2
+    assert not [thread for thread in threading.enumerate() if thread.name == "build"]
+
+
+def test_a_run_that_cannot_build_does_not_begin(tmp_path, monkeypatch):
+    monkeypatch.delenv("MOTOR_INGESTA_DBT_PYTHON", raising=False)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(DbtUnavailableError):
+        MotorIngesta(tmp_path, engine="local").run("iot/devices", build=True)
+    assert not (tmp_path / "datalakecaso").exists()
+
+
+def test_no_model_is_built_in_microbatches():
+    """Microbatch rewrites everything if a model above has no `event_time`."""
+    assert not [name for name, path in MODELS.items() if "microbatch" in path.read_text()]
+
+
+def test_models_name_their_sources_instead_of_paths():
+    """A source given as a path breaks dbt's unit tests."""
+    models = PROJECT.glob("models/**/*.sql")
+    assert not [path.name for path in models if "delta.`" in path.read_text()]
