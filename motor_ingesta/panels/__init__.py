@@ -1,6 +1,12 @@
 from typing import Any
 
-__all__ = ["datos_propios", "files_generation", "messages_generation", "motor_de_ingesta"]
+__all__ = [
+    "analisis",
+    "datos_propios",
+    "files_generation",
+    "messages_generation",
+    "motor_de_ingesta",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -26,9 +26,9 @@ from ..pipeline.runner import MotorIngesta
 from ..storage.lake import Lake
 
 # %% auto #0
-__all__ = ['connections_code', 'ClusterForm', 'ClusterSelector']
+__all__ = ['without_keys', 'connections_code', 'ClusterForm', 'ClusterSelector']
 
-# %% ../../nbs/panels/cluster.ipynb #bb842b77
+# %% ../../nbs/panels/cluster.ipynb #2f4c1902
 _VARIABLES = {
     "sasl_username": "MOTOR_INGESTA_KAFKA_KEY",
     "sasl_password": "MOTOR_INGESTA_KAFKA_SECRET",
@@ -36,14 +36,18 @@ _VARIABLES = {
 }
 
 
-def connections_code(connections: Connections) -> str:
-    "Python that makes these connections, with references in place of keys."
+def without_keys(connections: Connections) -> dict[str, dict[str, Any]]:
+    "Connections as a catalog has them, with references in place of keys."
     values = connections.model_dump(exclude_defaults=True)
-    written = {
+    return {
         service: {name: _reference(name, value) for name, value in settings.items()}
         for service, settings in values.items()
     }
-    return f"Connections.model_validate({written!r})"
+
+
+def connections_code(connections: Connections) -> str:
+    "Python that makes these connections, with references in place of keys."
+    return f"Connections.model_validate({without_keys(connections)!r})"
 
 
 def _reference(name: str, value: Any) -> Any:
@@ -111,7 +115,7 @@ def _take_secret(field: widgets.Password) -> SecretStr | None:
     value, field.value = field.value, ""
     return SecretStr(value) if value else None
 
-# %% ../../nbs/panels/cluster.ipynb #febdf76f
+# %% ../../nbs/panels/cluster.ipynb #42d120b1
 class ClusterSelector(widgets.VBox):
     "Kafka and the registry: of this computer, of the catalog, or as typed."
 

@@ -52,7 +52,8 @@ class DatasetEditor(widgets.VBox):
         catalog: Catalog,  # its datasets are templates
         use: Callable[[list[Dataset]], None],  # takes the datasets that are valid
     ):
-        self.texts, self._use_datasets = texts, use
+        self.texts = texts
+        self._use_datasets = use
         self.template = control(
             widgets.Dropdown, texts("template"), options=_templates(texts, catalog)
         )
@@ -62,7 +63,8 @@ class DatasetEditor(widgets.VBox):
             style={"description_width": "initial"},
             layout={"width": "100%", "height": "18em"},
         )
-        self.verdict, self.yaml = widgets.HTML(), widgets.HTML()
+        self.verdict = widgets.HTML()
+        self.yaml = widgets.HTML()
         self.use = button(texts("use_here"))
         self.runner = TaskRunner("editor", texts)
         self.template.observe(self._take_template, names="value")

@@ -51,7 +51,9 @@ class DuckDBQuery:
     def first_bytes(self, name: str, count: int) -> str:
         "A column in SQL: of a binary value the first bytes, any other value as it is."
         quoted = self.quote(name)
-        return f"{quoted}[1:{count}] AS {quoted}" if name in self._binary else quoted
+        if name in self._binary:
+            return f"{quoted}[1:{count}] AS {quoted}"
+        return quoted
 
     def select(self, expressions: str, rest: str = "") -> pa.Table:
         "The rows of `SELECT expressions FROM the table rest`."
@@ -80,7 +82,8 @@ class SparkQuery:
 
     def select(self, expressions: str, rest: str = "") -> pa.Table:
         "The rows of `SELECT expressions FROM the table rest`."
-        before, after = _without_places(expressions), _without_places(rest)
+        before = _without_places(expressions)
+        after = _without_places(rest)
         sql = f"SELECT {before} FROM {{source}} {after}"
         return self._table.sparkSession.sql(sql, source=self._table).toArrow()
 

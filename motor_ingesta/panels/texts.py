@@ -152,8 +152,29 @@ _CLUSTER_TEXTS = {
     ),
 }
 
-# %% ../../nbs/panels/texts.ipynb #fe8729c1
+# %% ../../nbs/panels/texts.ipynb #b30e1044
 _RUN_TEXTS = {
+    "plan": ("Plan", "Plan"),
+    "make_plan": ("What would a run do?", "¿Qué haría una ejecución?"),
+    "plan_label": ("A run would take", "Una ejecución tomaría"),
+    "planning": ("looking at what is new: {}", "mirando lo que hay de nuevo: {}"),
+    "planned": (
+        "a run would read some {} rows; columns that differ: {}",
+        "una ejecución leería unas {} filas; columnas distintas: {}",
+    ),
+    "planned_bytes": ("Size", "Tamaño"),
+    "planned_records": ("Records", "Registros"),
+    "planned_differences": ("Columns that differ", "Columnas distintas"),
+    "about": ("about {}", "unas {}"),
+    "sampled_rejected": (
+        "{} of {} sampled rows would be rejected: {}",
+        "{} de {} filas de la muestra se rechazarían: {}",
+    ),
+    "approve": ("Approve the changes of {}", "Aprobar los cambios de {}"),
+    "approved": (
+        "approved for {}: {}; run it again",
+        "aprobado para {}: {}; ejecútelo de nuevo",
+    ),
     "run_title": ("Run the ingestion", "Ejecutar la ingesta"),
     "choose_datasets": ("Choose what to ingest", "Elija qué ingerir"),
     "source": ("Source", "Origen"),
@@ -219,7 +240,7 @@ _RUN_TEXTS = {
     "editor": ("Dataset editor", "Editor de datasets"),
 }
 
-# %% ../../nbs/panels/texts.ipynb #35676f11
+# %% ../../nbs/panels/texts.ipynb #9fc2e873
 _TABLE_TEXTS = {
     "rows_in": (
         "{rows} row in {partitions}|{rows} rows in {partitions}",
@@ -258,6 +279,14 @@ _TABLE_TEXTS = {
     "raw": ("The row in the source", "La fila en el origen"),
     "file_start": ("The file begins with", "El fichero empieza por"),
     "gone": ("it is no longer in the source", "ya no está en el origen"),
+    "tick_rows": ("Choose rows to replay", "Elegir filas que reprocesar"),
+    "replay_preview": ("What would a replay do?", "¿Qué haría un reproceso?"),
+    "would_be_bronze": ("They would be in bronze", "Estarían en bronze"),
+    "would_stay": ("They would stay in the quarantine", "Seguirían en la cuarentena"),
+    "would_replay": (
+        "{replayed} of {tried} rows would come to bronze; nothing is written yet",
+        "{replayed} de {tried} filas llegarían a bronze; todavía no se ha escrito nada",
+    ),
     "replay": ("Replay the quarantine", "Reprocesar la cuarentena"),
     "replaying": ("replaying the quarantine of {}", "reprocesando la cuarentena de {}"),
     "replayed": (
@@ -274,7 +303,7 @@ _TABLE_TEXTS = {
     "differences": ("Differences", "Diferencias"),
 }
 
-# %% ../../nbs/panels/texts.ipynb #eaf8693a
+# %% ../../nbs/panels/texts.ipynb #e8fea8db
 _EDITOR_TEXTS = {
     "template": ("Template", "Plantilla"),
     "new_files": ("new dataset of files", "nuevo dataset de ficheros"),
@@ -292,6 +321,12 @@ _EDITOR_TEXTS = {
 }
 
 _OWN_DATA_TEXTS = {
+    "own_topic": ("Or a topic of Kafka", "O un topic de Kafka"),
+    "look_topic": ("Look at the topic", "Mirar el topic"),
+    "own_cluster": (
+        "Without an address, the Kafka of this computer is used.",
+        "Sin dirección se usa el Kafka de este ordenador.",
+    ),
     "own_title": ("Your own data", "Sus propios datos"),
     "choose_files": ("Choose files", "Elegir ficheros"),
     "path": ("or a path on this computer", "o una ruta de este ordenador"),
@@ -303,8 +338,8 @@ _OWN_DATA_TEXTS = {
         "|{} filas miradas; todavía no se ha escrito nada",
     ),
     "own_start": (
-        "Choose a file: CSV, JSON, Parquet, Avro, text… Then you see what it is.",
-        "Elija un fichero: CSV, JSON, Parquet, Avro, texto… Después verá qué es.",
+        "Choose a file: CSV, Excel, JSON, Parquet, Avro, text, or a ZIP of them. Then you see what it is.",
+        "Elija un fichero: CSV, Excel, JSON, Parquet, Avro, texto o un ZIP de ellos. Después verá qué es.",
     ),
     "found": ("What it is", "Qué es"),
     "columns": ("Columns", "Columnas"),
@@ -336,6 +371,145 @@ _OWN_DATA_TEXTS = {
     "nothing_chosen": ("choose a file, or type a path", "elija un fichero o escriba una ruta"),
 }
 
+# %% ../../nbs/panels/texts.ipynb #22c19b8d
+_ANALYSIS_TEXTS = {
+    "analysis_title": ("Analysis", "Análisis"),
+    "analysis_start": (
+        "Gold in charts, where each figure comes from, how the tables are, and SQL.",
+        "Gold en gráficos, de dónde sale cada cifra, cómo están las tablas, y SQL.",
+    ),
+    "gold": ("Gold", "Gold"),
+    "lineage": ("Lineage", "Linaje"),
+    "tables": ("Tables", "Tablas"),
+    "sql": ("SQL", "SQL"),
+    "explore": ("Explore", "Explorar"),
+    "no_gold": (
+        "There are no gold tables here yet. They are built from bronze: run {} "
+        "and then press Refresh. What it needs: pip install 'motor_ingesta[medallion]'.",
+        "Todavía no hay tablas de gold. Se construyen a partir de bronze: ejecute {} "
+        "y pulse después Actualizar. Hace falta: pip install 'motor_ingesta[medallion]'.",
+    ),
+    "no_bronze": (
+        "There is nothing in bronze yet: generate or bring data and run the ingestion first "
+        "(notebooks files_generation and motor_de_ingesta).",
+        "Todavía no hay nada en bronze: genere o traiga datos y ejecute antes la ingesta "
+        "(notebooks files_generation y motor_de_ingesta).",
+    ),
+    "table": ("Table", "Tabla"),
+    "measure": ("Figure", "Cifra"),
+    "combine": ("Combined as", "Combinada como"),
+    "sum": ("sum", "suma"),
+    "avg": ("average", "media"),
+    "min": ("smallest", "mínimo"),
+    "max": ("largest", "máximo"),
+    "by": ("By", "Por"),
+    "from_day": ("From", "Desde"),
+    "to_day": ("To", "Hasta"),
+    "everything": ("all", "todos"),
+    "gold_chart": ("{measure} ({how}) by {by}", "{measure} ({how}) por {by}"),
+    "gold_chart_unit": (
+        "{measure} in {unit} ({how}) by {by}",
+        "{measure} en {unit} ({how}) por {by}",
+    ),
+    "largest_of": (
+        "{title}, the {shown} largest of {all}",
+        "{title}, los {shown} mayores de {all}",
+    ),
+    "gold_summary": (
+        "{rows} row, {measure} {total}|{rows} rows, {measure} {total}",
+        "{rows} fila, {measure} {total}|{rows} filas, {measure} {total}",
+    ),
+    "gold_no_rows": ("no row has these values", "ninguna fila tiene estos valores"),
+    "figures": ("Figures", "Cifras"),
+    "column": ("Column", "Columna"),
+    "whole_of_table": ("the whole table", "la tabla entera"),
+    "lineage_of": ("Lineage of {}", "Linaje de {}"),
+    "lineage_words": ("{below} comes from {above}", "{below} viene de {above}"),
+    "lineage_summary": (
+        "{origins} source, {tables} table|{origins} sources, {tables} tables",
+        "{origins} origen, {tables} tabla|{origins} orígenes, {tables} tablas",
+    ),
+    "lineage_counts": (
+        "{} is made of no column (it counts rows or is constant): these are the tables behind it",
+        "{} no sale de ninguna columna (cuenta filas o es constante): estas son las tablas de las que sale",
+    ),
+    "lineage_steps": ("Step by step", "Paso a paso"),
+    "origin_files": ("files", "ficheros"),
+    "origin_kafka": ("topic", "topic"),
+    "origin_seed": ("file of the project", "fichero del proyecto"),
+    "state_fresh": ("up to date", "al día"),
+    "state_late": ("behind", "con retraso"),
+    "state_stale": ("stale", "caducada"),
+    "state_failed": ("failed", "con error"),
+    "state_never": ("never written", "sin escribir"),
+    "updated_at": ("Updated (UTC)", "Actualizada (UTC)"),
+    "expectations": ("Expectations", "Expectativas"),
+    "met_of": ("{met} of {all} met", "{met} de {all} cumplidas"),
+    "owner": ("Owner", "Responsable"),
+    "why": ("Why", "Por qué"),
+    "newer_bronze": ("newer in bronze: {}", "más nuevo en bronze: {}"),
+    "expectation": ("Expectation", "Expectativa"),
+    "severity": ("Severity", "Gravedad"),
+    "failing_rows": ("Failing rows", "Filas que fallan"),
+    "result": ("Result", "Resultado"),
+    "met": ("met", "cumplida"),
+    "not_met": ("not met", "no cumplida"),
+    "health_summary": (
+        "{tables} table: {fresh} up to date, {late} behind, {failed} failed; "
+        "expectations not met: {unmet} of {all}"
+        "|{tables} tables: {fresh} up to date, {late} behind, {failed} failed; "
+        "expectations not met: {unmet} of {all}",
+        "{tables} tabla: {fresh} al día, {late} con retraso, {failed} con error; "
+        "expectativas sin cumplir: {unmet} de {all}"
+        "|{tables} tablas: {fresh} al día, {late} con retraso, {failed} con error; "
+        "expectativas sin cumplir: {unmet} de {all}",
+    ),
+    "version_of_table": ("Version", "Versión"),
+    "added_only": ("only what this version added", "solo lo que añadió esta versión"),
+    "page": ("Page", "Página"),
+    "previous_page": ("Previous", "Anterior"),
+    "next_page": ("Next", "Siguiente"),
+    "page_of": (
+        "rows {first} to {last} of {total}, in {pages} pages",
+        "filas {first} a {last} de {total}, en {pages} páginas",
+    ),
+    "explored": (
+        "{rows} row in version {version}|{rows} rows in version {version}",
+        "{rows} fila en la versión {version}|{rows} filas en la versión {version}",
+    ),
+    "type": ("Type", "Tipo"),
+    "null_share": ("Null", "Nulos"),
+    "distinct": ("Distinct (about)", "Distintos (aprox.)"),
+    "low": ("Smallest", "Mínimo"),
+    "high": ("Largest", "Máximo"),
+    "rescued_rows": ("Rescued", "Rescatados"),
+    "columns_of": (
+        "Columns, from {} row|Columns, from {} rows",
+        "Columnas, de {} fila|Columnas, de {} filas",
+    ),
+    "ranges_of": ("Values of {} by range", "Valores de {} por intervalos"),
+    "frequent_of": ("Most frequent values of {}", "Valores más frecuentes de {}"),
+    "no_values": ("{} has no values", "{} no tiene valores"),
+    "sql_query": ("SQL query", "Consulta SQL"),
+    "sql_run": ("Run the query", "Ejecutar la consulta"),
+    "sql_asking": ("asking", "consultando"),
+    "sql_answer": ("Answer", "Respuesta"),
+    "sql_rows": ("{} row|{} rows", "{} fila|{} filas"),
+    "sql_empty": ("write a query first", "escriba antes una consulta"),
+    "sql_incomplete": ("not a whole query yet", "todavía no es una consulta completa"),
+    "sql_tables": (
+        "{} table to ask|{} tables to ask",
+        "{} tabla que consultar|{} tablas que consultar",
+    ),
+    "sql_landing": (
+        "Files of landing are called by their path, such as <code>'sales/orders/**/*.json'</code>.",
+        "A los ficheros de landing se les llama por su ruta, como "
+        "<code>'sales/orders/**/*.json'</code>.",
+    ),
+    "sql_none": ("There are no tables yet.", "Todavía no hay tablas."),
+}
+
+# %% ../../nbs/panels/texts.ipynb #6067932f
 _TEXTS = (
     _COMMON_TEXTS
     | _GENERATOR_TEXTS
@@ -344,6 +518,7 @@ _TEXTS = (
     | _TABLE_TEXTS
     | _EDITOR_TEXTS
     | _OWN_DATA_TEXTS
+    | _ANALYSIS_TEXTS
 )
 
 # %% ../../nbs/panels/texts.ipynb #9c60c185
@@ -369,7 +544,10 @@ def choose_language(
             return "es" if value.lower().startswith("es") else "en"
     return "en"
 
-# %% ../../nbs/panels/texts.ipynb #57603c99
+# %% ../../nbs/panels/texts.ipynb #11802654
+_SPANISH_SEPARATORS = str.maketrans(",.", ".,")
+
+
 class Texts:
     "The texts of one language."
 
@@ -393,6 +571,11 @@ class Texts:
         written = [self._write(value) for value in values]
         written_by_name = {name: self._write(value) for name, value in named.items()}
         return one.format(*written, **written_by_name)
+
+    def number(self, value: float) -> str:
+        "A number with the separators of the language, with two decimals unless it is whole."
+        text = f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
+        return text.translate(_SPANISH_SEPARATORS) if self.language == "es" else text
 
     def _write(self, value: object) -> object:
         "A whole number with the separators of the language; anything else as it is."

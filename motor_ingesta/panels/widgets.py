@@ -68,7 +68,8 @@ class StatusMessage(widgets.VBox):
         text: str = "",
     ) -> None:
         "Show a state, with a text about it."
-        self.state, self.text = state, text
+        self.state = state
+        self.text = text
         self.children = [self._line]
         shown = plain(self._texts(state, text)) if text else self._texts("ready")
         role = "alert" if state == "failed" else "status"
@@ -108,7 +109,8 @@ class BackgroundTask:
     ):
         self.description = description
         self.stop = threading.Event()  # set it to stop the task
-        self._key, self._do = key, do
+        self._key = key
+        self._do = do
         self._watchers: list[tuple[Callable[[Any], None], Ended]] = []
         self._latest: list[Any] = []  # the latest progress, once there is some
 
@@ -198,8 +200,11 @@ class TaskRunner:
         hide_secrets: Callable[[str], str] = str,  # takes secrets out of a text
     ):
         self.message = StatusMessage(texts)
-        self._key, self._buttons, self._stop = key, list(buttons), stop
-        self._on_progress, self._on_done = on_progress, on_done
+        self._key = key
+        self._buttons = list(buttons)
+        self._stop = stop
+        self._on_progress = on_progress
+        self._on_done = on_done
         self._hide_secrets = hide_secrets
         self._waiting: _Start | None = None
         self._attended: BackgroundTask | None = None  # the last one
@@ -488,7 +493,8 @@ class OutputArea(widgets.VBox):
 
     def show(self, *shown: widgets.Widget) -> None:
         "Show widgets, in place of what was there."
-        before, self.children = self.children, shown
+        before = self.children
+        self.children = shown
         for widget in before:
             widget.close()
 
@@ -506,7 +512,8 @@ class PythonCode(widgets.VBox):
         lines: Callable[[], str],
         *controls: widgets.Widget,  # the lines are made again when one of them changes
     ):
-        self._lines, self._label = lines, texts("code")
+        self._lines = lines
+        self._label = texts("code")
         self._shown = widgets.HTML()
         super().__init__([widgets.HTML(f"<b>{html.escape(self._label)}</b>"), self._shown])
         for changing in controls:
