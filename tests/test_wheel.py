@@ -7,7 +7,13 @@ from zipfile import ZipFile
 
 from support import REPOSITORY
 
-NOTEBOOKS = ("motor_de_ingesta", "datos_propios", "files_generation", "messages_generation")
+NOTEBOOKS = (
+    "motor_de_ingesta",
+    "datos_propios",
+    "analisis",
+    "files_generation",
+    "messages_generation",
+)
 
 IMPORT_ALL = """
 import importlib
@@ -18,6 +24,7 @@ import motor_ingesta
 
 # Modules made of widgets, which are in the extra `lab`.
 NAMES = ("widgets", "generate", "own_data", "run", "tables", "cluster", "editor")
+NAMES += ("analysis", "lineage", "sql", "explore")
 WIDGETS = {f"motor_ingesta.panels.{name}" for name in NAMES}
 
 found = pkgutil.walk_packages(motor_ingesta.__path__, "motor_ingesta.")

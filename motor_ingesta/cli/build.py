@@ -20,31 +20,38 @@ if TYPE_CHECKING:
     from motor_ingesta.medallion.build import BuildReport, NodeResult
 
 # %% auto #0
-__all__ = ['build', 'print_build']
+__all__ = ['ProjectFolder', 'Select', 'FullRefresh', 'WithDocs', 'OnlyInit', 'Timeout', 'build', 'print_build']
 
-# %% ../../nbs/cli/build.ipynb #154194a4
+# %% ../../nbs/cli/build.ipynb #edccaea3
+ProjectFolder = Annotated[
+    Path | None,
+    typer.Option(help="folder of a dbt project; default: `<home>/medallion`, else FarmIA's"),
+]
+Select = Annotated[
+    list[str] | None,
+    typer.Option(help="build only this, as dbt selects; default: what has changed"),
+]
+FullRefresh = Annotated[
+    bool, typer.Option("--full-refresh", help="build all tables anew from bronze")
+]
+WithDocs = Annotated[
+    bool, typer.Option("--docs", help="also write the documentation of the data, one HTML file")
+]
+OnlyInit = Annotated[
+    bool, typer.Option("--init", help="only copy FarmIA's dbt project to `<home>/medallion`")
+]
+Timeout = Annotated[float, typer.Option(min=1, help="seconds after which it is stopped")]
+
+
 def build(
     home: Home = DEFAULT_HOME,
     catalog: CatalogFile = None,
-    project: Annotated[
-        Path | None,
-        typer.Option(help="folder of a dbt project; default: `<home>/medallion`, else FarmIA's"),
-    ] = None,
-    select: Annotated[
-        list[str] | None,
-        typer.Option(help="build only this, as dbt selects; default: what has changed"),
-    ] = None,
-    full_refresh: Annotated[
-        bool, typer.Option("--full-refresh", help="build all tables anew from bronze")
-    ] = False,
-    docs: Annotated[
-        bool, typer.Option("--docs", help="also write the documentation of the data, one HTML file")
-    ] = False,
-    init: Annotated[
-        bool,
-        typer.Option("--init", help="only copy FarmIA's dbt project to `<home>/medallion`"),
-    ] = False,
-    timeout: Annotated[float, typer.Option(min=1, help="seconds after which it is stopped")] = 3600,
+    project: ProjectFolder = None,
+    select: Select = None,
+    full_refresh: FullRefresh = False,
+    docs: WithDocs = False,
+    init: OnlyInit = False,
+    timeout: Timeout = 3600,
     as_json: AsJson = False,
 ) -> None:
     "Build silver and gold with dbt; exit code 1 if a model or a test fails."
@@ -67,10 +74,7 @@ def build(
             stop=stop,
             progress=show,
         )
-    if as_json:
-        terminal.print_json(report.to_dict())
-    else:
-        print_build(terminal, report)
+    terminal.print_result(report, as_json, print_build)
     if docs and not as_json:
         _print_docs(terminal, home)
     raise typer.Exit(0 if report.succeeded else 1)

@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 # %% auto #0
 __all__ = ['validate']
 
-# %% ../../nbs/cli/catalog.ipynb #6dd28c0f
+# %% ../../nbs/cli/catalog.ipynb #20f73f37
 def validate(
     file: Annotated[Path | None, typer.Argument(help="YAML catalog; default: FarmIA's")] = None,
     schema: Annotated[
         bool, typer.Option("--schema", help="print the JSON Schema, for editors")
+    ] = False,
+    test_alerts: Annotated[
+        bool,
+        typer.Option("--test-alerts", help="send a message through every channel of its alerts"),
     ] = False,
 ) -> None:
     "Check a catalog; every mistake is reported with its line."
@@ -33,8 +37,19 @@ def validate(
 
         terminal.print(json.dumps(catalog_schema(), indent=1))
         return
-    for dataset in _catalog(file).datasets:
+    catalog = _catalog(file)
+    for dataset in catalog.datasets:
         terminal.print(_dataset_line(dataset))
+    if test_alerts:
+        _send_test(terminal, catalog)
+
+
+def _send_test(terminal: Terminal, catalog: Catalog) -> None:
+    from motor_ingesta.pipeline.alerts import send_test
+
+    for alert in catalog.alerts:
+        send_test(alert)
+    terminal.print(f"{len(catalog.alerts)} alerts were sent a message")
 
 
 def _catalog(file: Path | None) -> Catalog:

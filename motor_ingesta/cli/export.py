@@ -42,7 +42,8 @@ def export(
     from motor_ingesta.medallion.export import export_database, export_table, find_tables
     from motor_ingesta.storage.lake import Lake
 
-    terminal, lake = Terminal(home), Lake(home)
+    terminal = Terminal(home)
+    lake = Lake(home)
     folder = to or home / "exports"
     if file_format is FileFormat.duckdb:
         file = folder / "farmia.duckdb"

@@ -16,10 +16,10 @@ from .console import Terminal
 from ..errors import MotorIngestaError, WrongCall
 
 # %% auto #0
-__all__ = ['Datasets', 'DatasetName', 'Home', 'CatalogFile', 'AsJson', 'Engine', 'Seed', 'KafkaPort', 'RegistryPort',
-           'EngineChoice', 'exit_code', 'Command']
+__all__ = ['Datasets', 'DatasetName', 'Home', 'CatalogFile', 'AsJson', 'Engine', 'Topic', 'Partition', 'Offsets', 'Seed',
+           'KafkaPort', 'RegistryPort', 'EngineChoice', 'exit_code', 'Command']
 
-# %% ../../nbs/cli/options.ipynb #a9c4068f
+# %% ../../nbs/cli/options.ipynb #cad4649c
 class EngineChoice(StrEnum):
     "Where datasets are read and written."
 
@@ -42,6 +42,11 @@ AsJson = Annotated[bool, typer.Option("--json", help="one JSON object on standar
 Engine = Annotated[
     EngineChoice | None,
     typer.Option(help="this process or Spark; default: what the catalog says"),
+]
+Topic = Annotated[str | None, typer.Option(help="only records of this topic")]
+Partition = Annotated[int | None, typer.Option(help="and this partition")]
+Offsets = Annotated[
+    tuple[int, int] | None, typer.Option(help="and these offsets, the second not included")
 ]
 Seed = Annotated[int, typer.Option(help="the same seed makes the same data")]
 KafkaPort = Annotated[int, typer.Option(help="port of Kafka")]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # %% auto #0
 __all__ = ['Listener', 'RunProgress', 'listen', 'json_logs', 'Metrics', 'Lineage']
 
-# %% ../../nbs/observability/telemetry.ipynb #f52a225b
+# %% ../../nbs/observability/telemetry.ipynb #73b1aa8a
 class RunProgress(Protocol):
     "What a run has done with one dataset so far."
 
@@ -52,6 +52,7 @@ def listen(*listeners: Listener) -> Listener:
     "One listener for several. If one raises, that is logged, and the others and the run go on."
 
     def tell_all(report: RunProgress) -> None:
+        "Call each listener; one that fails does not stop the others."
         for listener in listeners:
             try:
                 listener(report)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # %% auto #0
 __all__ = ['SampledFile', 'compare_files', 'shown_value']
 
-# %% ../../nbs/operations/audit_comparison.ipynb #6c8f0888
+# %% ../../nbs/operations/audit_comparison.ipynb #00b39f76
 _MOST_CANDIDATES = 100_000  # rows of bronze looked at
 
 
@@ -86,7 +86,9 @@ class _Search:
         return self._difference(best[0], values, nearest)
 
     def _key_of(self, values: Mapping[str, Any]) -> Any:
-        return None if self.key is None else _key_value(values, self.key, self.rules)
+        if self.key is None:
+            return None
+        return _key_value(values, self.key, self.rules)
 
     def _difference(self, name: str, values: Mapping[str, Any], row: Mapping[str, Any]) -> str:
         column = self.rules.columns.get(name)
@@ -96,6 +98,7 @@ class _Search:
 
 
 def shown_value(value: Any) -> str:
+    "A value for a message, cut where it is long."
     text = str(value) if isinstance(value, JsonNumber) else repr(value)
     return text if len(text) <= 80 else f"{text[:80]}…"
 
@@ -122,7 +125,7 @@ def _compare_file(
         if detail:
             audit.wrong.append(ValueDifference(file.where, detail))
 
-# %% ../../nbs/operations/audit_comparison.ipynb #e1824e1f
+# %% ../../nbs/operations/audit_comparison.ipynb #df411bb8
 def _key_column(records: Sequence[SourceRecord], rules: RowRules) -> str | None:
     "The column of bronze whose values tell the records apart best; None if there is none."
     values = [record.values for record in records if record.values is not None]
@@ -138,7 +141,8 @@ def _key_column(records: Sequence[SourceRecord], rules: RowRules) -> str | None:
 def _key_value(values: Mapping[str, Any], key: str, rules: RowRules) -> Any:
     "A record's value for the key, as bronze has it."
     name = next(name for name, column in rules.columns.items() if column.name == key)
-    value, kind = values.get(name), rules.columns[name].type
+    value = values.get(name)
+    kind = rules.columns[name].type
     if rules.is_null(value) or isinstance(value, (bool, dict, list)):
         return None
     if pa.types.is_string(kind):

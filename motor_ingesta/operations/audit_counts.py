@@ -29,7 +29,7 @@ from ..storage.lake import LandedFile, filesystem
 __all__ = ['BYTE_ORDER_MARK', 'LARGEST_DOCUMENT', 'count_rows', 'is_on', 'encoding_of', 'open_text', 'without_mark', 'newline_of',
            'text_lines', 'csv_records', 'csv_separator', 'count_elements']
 
-# %% ../../nbs/operations/audit_counts.ipynb #0c030295
+# %% ../../nbs/operations/audit_counts.ipynb #f9b2b59d
 _CHUNK = 2**20  # bytes, or characters, read at once
 BYTE_ORDER_MARK = "\ufeff"
 _WIDE = ("utf-16", "utf16", "utf-32", "utf32")
@@ -90,7 +90,9 @@ def _count_tags(source: FilesSource, file: LandedFile) -> int:
     "The elements that are rows and are not in another row."
     from xml.etree.ElementTree import iterparse
 
-    row_tag, depth, count = source.options.get("rowTag"), 0, 0
+    row_tag = source.options.get("rowTag")
+    depth = 0
+    count = 0
     with LandedSource(file.path, file.size).open_stream() as stream:
         for event, element in iterparse(stream, ("start", "end")):
             if element.tag == row_tag:
@@ -172,7 +174,7 @@ def _count_lines(source: FilesSource, file: LandedFile) -> int:
             return sum(1 for _ in lines)
         return sum(1 for line in without_mark(lines) if line.strip(" \t\r\n"))
 
-# %% ../../nbs/operations/audit_counts.ipynb #48169183
+# %% ../../nbs/operations/audit_counts.ipynb #d8a8bc7b
 _LARGEST_VALUE = 2**26  # characters of a value; Python's own limit is 131,072
 
 
@@ -201,6 +203,7 @@ def csv_records(source: FilesSource, lines: Iterable[str]) -> Iterator[tuple[lis
     taken: list[str] = []
 
     def noted() -> Iterator[str]:
+        "The lines, of which those of the CSV record are put aside."
         for line in without_mark(lines):
             if taken or _is_csv_record(source, line):
                 taken.append(line)
@@ -232,7 +235,7 @@ def _dialect(source: FilesSource) -> dict[str, Any]:
         "escapechar": None if escape == quote else escape,  # doubled quotes are one in either case
     }
 
-# %% ../../nbs/operations/audit_counts.ipynb #28cc3b34
+# %% ../../nbs/operations/audit_counts.ipynb #0ed315c0
 LARGEST_DOCUMENT = 64 * 2**20  # bytes parsed at once
 _ESCAPE = re.compile(rb"\\.", re.S)
 
@@ -270,7 +273,10 @@ def count_elements(
     chunks: Iterable[bytes],  # of a JSON document, in UTF-8
 ) -> int:
     "The elements of a JSON array; 1 for any other document."
-    depth, commas, is_array, has_element = 0, 0, None, False
+    depth = 0
+    commas = 0
+    is_array = None
+    has_element = False
     for structure in _without_strings(chunks):
         stripped = structure.strip(b" \t\r\n")
         if not stripped:

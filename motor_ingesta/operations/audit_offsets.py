@@ -52,7 +52,8 @@ class OffsetRuns:
         breaks = np.flatnonzero(np.diff(distinct) != 1)
         firsts = np.concatenate([[0], breaks + 1])
         lasts = np.concatenate([breaks, [len(distinct) - 1]])
-        starts, ends = distinct[firsts], distinct[lasts] + 1
+        starts = distinct[firsts]
+        ends = distinct[lasts] + 1
         self._parts.append(np.column_stack([starts, ends]))
         self._size += len(starts)
         if self._size > _MOST_RUNS:
@@ -142,9 +143,14 @@ def _add_batch(
     found: dict[Partition, PartitionRows], batch: pa.RecordBatch, borders: Borders
 ) -> None:
     for at, part in _by_partition(batch):
-        offsets, times = _numbers(part["_offset"]), _micros(part["_ingested_at"])
-        done, end = Borders.of(borders.done, at), Borders.of(borders.ends, at)
-        is_new = np.ones(len(offsets), bool) if done is None else offsets >= done
+        offsets = _numbers(part["_offset"])
+        times = _micros(part["_ingested_at"])
+        done = Borders.of(borders.done, at)
+        end = Borders.of(borders.ends, at)
+        if done is None:
+            is_new = np.ones(len(offsets), bool)
+        else:
+            is_new = offsets >= done
         rows = found[at]
         rows.new.add(offsets[is_new])
         rows.again += int(np.count_nonzero(~is_new & (times > borders.since)))
@@ -157,7 +163,8 @@ def _subtract_replayed(
     found: dict[Partition, PartitionRows], batch: pa.RecordBatch, borders: Borders
 ) -> None:
     for at, part in _by_partition(batch):
-        offsets, times = _numbers(part["_offset"]), _micros(part["_replayed_at"])
+        offsets = _numbers(part["_offset"])
+        times = _micros(part["_replayed_at"])
         done = Borders.of(borders.done, at)
         is_old = offsets < (0 if done is None else done)
         rows = found[at]
@@ -225,7 +232,8 @@ class PartitionReader:
     "Reads ranges of one partition with a plain consumer."
 
     def __init__(self, consumer: Any, at: Partition):
-        self.consumer, self.at = consumer, at
+        self.consumer = consumer
+        self.at = at
         self.is_late = False
 
     def count(self, gaps: Sequence[tuple[int, int]]) -> int | None:

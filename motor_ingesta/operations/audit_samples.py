@@ -214,10 +214,8 @@ def _first_csv_records(source: FilesSource, file: LandedFile) -> Iterator[tuple[
 
 def _record_pattern(source: FilesSource) -> re.Pattern[str]:
     "A record by RFC 4180; without multiLine it has no line break inside."
-    separator, quote = (
-        re.escape(csv_separator(source)),
-        re.escape(source.options.get("quote") or '"'),
-    )
+    separator = re.escape(csv_separator(source))
+    quote = re.escape(source.options.get("quote") or '"')
     inside = rf"[^{quote}]" if is_on(source, "multiLine") else rf"[^{quote}\r\n]"
     quoted = rf"{quote}{inside}*(?:{quote}{quote}{inside}*)*{quote}"
     value = rf"(?:{quoted}|(?:(?!{separator})[^{quote}\r\n])*)"

@@ -209,7 +209,9 @@ class Tables:
 
 
 def _table_mark(table: DeltaTable | None) -> dict[str, Any] | None:
-    return None if table is None else {"id": table.metadata().id, "version": table.version()}
+    if table is None:
+        return None
+    return {"id": table.metadata().id, "version": table.version()}
 
 # %% ../../nbs/operations/audit_tables.ipynb #73e0f997
 def is_since(table: DeltaTable, micros: float, is_quarantine: bool) -> str:

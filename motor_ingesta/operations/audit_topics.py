@@ -99,7 +99,9 @@ class _TopicAudit:
         everything: bool,
         secrets: SecretReader | None,
     ):
-        self.dataset, self.connections, self.secrets = dataset, connections, secrets
+        self.dataset = dataset
+        self.connections = connections
+        self.secrets = secrets
         self.source = cast(KafkaSource, dataset.source)
         kafka = cast(KafkaConnection, connections.kafka)
         self.client = KafkaClient(kafka, secrets)
@@ -113,7 +115,8 @@ class _TopicAudit:
         topics = [topic for topic, _ in self.ends]
         self.topic_ids = topic_ids(self.client, topics)
         state = self.memory.state
-        done, until = state.get("partitions", {}), last_batch_at(self.checkpoint)
+        done = state.get("partitions", {})
+        until = last_batch_at(self.checkpoint)
         positions = self.checkpoint.positions()
         self.borders = Borders(done, positions, self.memory.since, until)
         self.starts = self.checkpoint.starts()
@@ -371,7 +374,9 @@ class _RecordComparison:
 
 
 def _time_of(stored: dt.datetime | None) -> int:
-    return -1 if stored is None else (stored - EPOCH) // dt.timedelta(milliseconds=1)
+    if stored is None:
+        return -1
+    return (stored - EPOCH) // dt.timedelta(milliseconds=1)
 
 
 def _rows_at(
@@ -380,7 +385,8 @@ def _rows_at(
     "The rows of some offsets."
     if table is None:
         return {}
-    topic, partition = is_in("_topic", [at[0]]), is_in("_partition", [at[1]])
+    topic = is_in("_topic", [at[0]])
+    partition = is_in("_partition", [at[1]])
     where = f"{topic} AND {partition} AND {is_in('_offset', offsets)}"
     found: dict[int, dict[str, Any]] = {}
     for batch in scan_table(table, ["_offset", *columns], where):
@@ -413,7 +419,8 @@ def complete_offsets(
         if not len(runs):
             continue
         low = ends[at].earliest if at in ends else 0
-        start, end = int(runs[0, 0]), int(runs[-1, 1])
+        start = int(runs[0, 0])
+        end = int(runs[-1, 1])
         if source.starting_offsets == "earliest" and at in ends:
             start = min(start, low)
         gaps = erased.without(*at, rows.new.gaps(start, end))

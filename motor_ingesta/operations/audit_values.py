@@ -74,9 +74,13 @@ def _pairs_inside(one: Any, other: Any) -> list[tuple[Any, Any]] | None:
     if type(one) is not type(other):
         return None
     if isinstance(one, dict):
-        return [(one[name], other[name]) for name in one] if one.keys() == other.keys() else None
+        if one.keys() == other.keys():
+            return [(one[name], other[name]) for name in one]
+        return None
     if isinstance(one, list):
-        return list(zip(one, other, strict=True)) if len(one) == len(other) else None
+        if len(one) == len(other):
+            return list(zip(one, other, strict=True))
+        return None
     return [] if one == other else None
 
 # %% ../../nbs/operations/audit_values.ipynb #56d9f087
@@ -107,7 +111,8 @@ def _zone_offset(zone: str) -> dt.timedelta:
     if zone == "Z":
         return dt.timedelta()
     digits = zone[1:].replace(":", "").ljust(4, "0")
-    hours, minutes = int(digits[:2]), int(digits[2:])
+    hours = int(digits[:2])
+    minutes = int(digits[2:])
     offset = dt.timedelta(hours=hours, minutes=minutes)
     return -offset if zone[0] == "-" else offset
 
@@ -348,7 +353,8 @@ def _is_kept(
     rescued: Mapping[str, Any],
     rules: RowRules,
 ) -> bool:
-    value, column = record.get(name), rules.columns.get(name)
+    value = record.get(name)
+    column = rules.columns.get(name)
     stored = row.get(column.name) if column is not None else None
     if name in rescued:
         return name in record and _rescued_matches(value, rescued[name])

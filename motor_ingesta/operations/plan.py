@@ -262,8 +262,11 @@ class _Planning:
     def __init__(
         self, lake: Lake, dataset: Dataset, source: Source, context: RunContext, plan: DatasetPlan
     ):
-        self.lake, self.dataset, self.source = lake, dataset, source
-        self.context, self.plan = context, plan
+        self.lake = lake
+        self.dataset = dataset
+        self.source = source
+        self.context = context
+        self.plan = plan
         self.sample = _Sample()
         history = SchemaHistory(source.checkpoint.store)
         mode = dataset.schema_changes
@@ -297,7 +300,8 @@ class _Planning:
     def reader(self, batch: Batch) -> Any:
         "A reader that keeps what does not fit."
         plan = self.source.read_plan(self.columns, "rescue", (), batch)
-        names, privacy = dict(self.dataset.column_names), dict(self.dataset.privacy)
+        names = dict(self.dataset.column_names)
+        privacy = dict(self.dataset.privacy)
         plan = replace(plan, column_names=names, privacy=privacy)
         return self.source.reader(plan, self.context, batch)
 
@@ -319,7 +323,8 @@ class _Planning:
             if known and self.columns.field(item.name).type == item.type:
                 continue
             have = type_name(self.columns.field(item.name).type) if known else ""
-            kind, kind_name = ("wider" if known else "new"), type_name(item.type)
+            kind = "wider" if known else "new"
+            kind_name = type_name(item.type)
             effects = _effects(kind, item.name, kind_name)
             yield ColumnDifference(item.name, kind, have, kind_name, (), effects)
 
@@ -346,7 +351,8 @@ class _Planning:
         for change in type_changes(delta.table_schema(table), self._bronze):
             if delta.is_stored_alike(change):
                 continue
-            have, found = type_name(change.have), type_name(change.want)
+            have = type_name(change.have)
+            found = type_name(change.want)
             what = f"bronze is rewritten with {found}" if change.widens else _REFUSED
             effects = dict.fromkeys((*MODES, "ask"), what)
             yield ColumnDifference(change.column, "type", have, found, (), effects)
@@ -362,7 +368,8 @@ class _FilePlanning(_Planning):
 
     def look(self) -> Batch | None:
         "List what is new."
-        source, plan = self.source, self.plan
+        source = self.source
+        plan = self.plan
         settings = source.settings
         found = FileDiscovery(source.checkpoint, settings.pattern)
         files = found.discover()
@@ -370,7 +377,8 @@ class _FilePlanning(_Planning):
         if unfinished is not None:
             known = {file.path for file in unfinished.files}
             files = [*unfinished.files, *(file for file in files if file.path not in known)]
-        plan.files, plan.bytes = len(files), sum(max(0, file.size) for file in files)
+        plan.files = len(files)
+        plan.bytes = sum(max(0, file.size) for file in files)
         plan.names = [relative_path(f.path, source.landing) for f in files[:_MOST_NAMES]]
         for file in found.replaced[:_MOST_NAMES]:
             plan.notes.append(f"{file.path} was replaced after it was ingested")
@@ -407,7 +415,8 @@ class _FilePlanning(_Planning):
 
     def _estimate(self, rows: int, size: int, is_exact: bool) -> None:
         if is_exact:
-            self.plan.rows, self.plan.is_exact = rows, True
+            self.plan.rows = rows
+            self.plan.is_exact = True
         elif size:
             self.plan.rows = round(rows * self.plan.bytes / size)
 
@@ -466,7 +475,8 @@ class _TopicPlanning(_OffsetPlanning):
 
     def offsets(self) -> tuple[Offsets, dict[str, str]]:
         "As Kafka tells; notes what retention removed."
-        source, checkpoint = self.source, self.source.checkpoint
+        source = self.source
+        checkpoint = self.source.checkpoint
         known = checkpoint.positions() if checkpoint.has_positions else None
         settings = source.settings.model_copy(update={"max_records_per_batch": 2**62})
         found = plan_offsets(source.kafka, settings, known, checkpoint.topic_ids(), source.secrets)

@@ -130,7 +130,10 @@ def _explain_errors(path: str, source: FilesSource) -> Iterator[None]:
     except UnreadableSourceError:
         raise
     except (*_DATA_ERRORS, MotorIngestaError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if str(error):
+            reason = str(error).splitlines()[0]
+        else:
+            reason = type(error).__name__
         raise UnreadableSourceError(
             f"{path} cannot be read as {source.format}: {reason}",
             fix="send the file again; a run quarantines it and says why",

@@ -123,7 +123,9 @@ class _RetypeRun:
     "One change of a type."
 
     def __init__(self, lake: Lake, dataset: Dataset, column: str, to: pa.DataType):
-        self._dataset, self._column, self._to = dataset, column, to
+        self._dataset = dataset
+        self._column = column
+        self._to = to
         self._uri = lake.bronze(dataset.name)
         self._checkpoint = Checkpoint(lake.checkpoint(dataset.name), dataset=dataset.name)
 
@@ -168,7 +170,9 @@ class _RetypeRun:
 
     def _check_values(self) -> int:
         "Look at every value; how many there are."
-        rows, wrong, examples = 0, 0, list[str]()
+        rows = 0
+        wrong = 0
+        examples = list[str]()
         for batch in delta.read_batches(self._table):
             values = batch.column(self._column)
             rows += len(values)

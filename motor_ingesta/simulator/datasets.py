@@ -243,7 +243,7 @@ def _topics(dataset: Dataset, source: KafkaSource) -> tuple[str, ...]:
 def _topic_of(table: pa.Table, topics: tuple[str, ...]) -> list[str]:
     return list(islice(cycle(topics), table.num_rows))
 
-# %% ../../nbs/simulator/datasets.ipynb #de16cdb6
+# %% ../../nbs/simulator/datasets.ipynb #76527529
 def is_farmia(dataset: Dataset) -> bool:
     "Whether a dataset is one of FarmIA's, with FarmIA's columns."
     of = SOURCES.get(dataset.name)
@@ -380,6 +380,7 @@ def _describe(
 
 def _table_maker(makers: dict[str, MakeColumn]) -> Make:
     def make(draw: Draw) -> pa.Table:
+        "A table of all columns."
         return pa.table({name: make_column(draw) for name, make_column in makers.items()})
 
     return make
@@ -392,6 +393,7 @@ def _added(columns: pa.Schema) -> tuple[str, MakeColumn]:
         name += "_2"
 
     def make(draw: Draw) -> pa.Array:
+        "Numbers below 1,000."
         return pa.array(draw.integer(name, 0, 999))
 
     return name, make

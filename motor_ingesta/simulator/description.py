@@ -39,7 +39,7 @@ def _can_misfit(column: pa.Field, format_name: str) -> bool:
         return False
     return format_name in _TEXT_FORMATS or not pa.types.is_nested(column.type)
 
-# %% ../../nbs/simulator/description.ipynb #6a4fc40d
+# %% ../../nbs/simulator/description.ipynb #8d2536bb
 @dataclass(frozen=True)
 class Description:
     "A dataset, for the generators."
@@ -158,7 +158,7 @@ def impossible_kinds(of: Description, trouble: Trouble) -> list[str]:
     "The kinds that are asked for, and cannot happen to a dataset."
     return [kind for kind in trouble.asked if kind not in possible_kinds(of)]
 
-# %% ../../nbs/simulator/description.ipynb #1f7eebdc
+# %% ../../nbs/simulator/description.ipynb #e0341157
 _MOST_ROWS = 10**10
 
 
@@ -172,6 +172,7 @@ def first_row_of(of: Description, day: dt.date, seed: int = 7) -> int:
     wanted = np.datetime64(day)  # Python's dates end in the year 9999, and rows do not
 
     def is_reached(number: int) -> bool:
+        "Whether the row is of the wanted day, or later."
         return bool(_day(of, number, seed) >= wanted)
 
     return bisect_left(range(_MOST_ROWS), True, key=is_reached)

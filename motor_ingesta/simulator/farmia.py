@@ -254,7 +254,7 @@ def _photo(d: Draw) -> _Columns:
     pixels = (bits & np.uint64(255)).astype(np.uint8)
     return {"pixels": list(pixels), "taken_at": d.time(600)}
 
-# %% ../../nbs/simulator/farmia.ipynb #57665917
+# %% ../../nbs/simulator/farmia.ipynb #07fca2fc
 def _array(values: Any) -> pa.Array:
     kind = getattr(values, "dtype", np.dtype(object))
     if kind == np.dtype("datetime64[ms]"):
@@ -264,6 +264,7 @@ def _array(values: Any) -> pa.Array:
 
 def _maker(columns: Callable[[Draw], _Columns]) -> Callable[[Draw], pa.Table]:
     def make(draw: Draw) -> pa.Table:
+        "A table of all columns."
         return pa.table({name: _array(values) for name, values in columns(draw).items()})
 
     return make
@@ -271,6 +272,7 @@ def _maker(columns: Callable[[Draw], _Columns]) -> Callable[[Draw], pa.Table]:
 
 def _column_maker(values: Callable[[Draw], Array]) -> Callable[[Draw], pa.Array]:
     def make(draw: Draw) -> pa.Array:
+        "One column."
         return _array(values(draw))
 
     return make

@@ -114,13 +114,14 @@ def _largest(kind: pa.DataType) -> float:
         return float(10 ** min(kind.precision - kind.scale, 15) - 10.0**-kind.scale)
     return 1e15
 
-# %% ../../nbs/simulator/values.ipynb #38e06392
+# %% ../../nbs/simulator/values.ipynb #8cf9e4fd
 def _picked(plan: ColumnPlan, pool: Array) -> MakeColumn:
     "A maker that picks from a pool."
     values = typed_values(pool, plan.kind, plan.path)
     skew = plan.hint.skew
 
     def make(draw: Draw) -> pa.Array:
+        "Values of the pool, the first of them more often."
         return values.take(pa.array(draw.skewed(plan.path, len(values), skew)))
 
     return make
@@ -131,6 +132,7 @@ def _weighted(plan: ColumnPlan, weights: dict[str, float]) -> MakeColumn:
     bounds = np.cumsum(list(weights.values())) / sum(weights.values())
 
     def make(draw: Draw) -> pa.Array:
+        "Values by their weights."
         places = np.searchsorted(bounds, draw.unit(plan.path), side="right")
         return values.take(pa.array(np.minimum(places, len(values) - 1)))
 
@@ -139,6 +141,7 @@ def _weighted(plan: ColumnPlan, weights: dict[str, float]) -> MakeColumn:
 
 def _sequence(plan: ColumnPlan, template: str) -> MakeColumn:
     def make(draw: Draw) -> pa.Array:
+        "The template with the row's number."
         texts = [template.format(row) for row in draw.rows.tolist()]
         return typed_values(texts, plan.kind, plan.path)
 
@@ -159,6 +162,7 @@ def _range(plan: ColumnPlan, low: Any, high: Any, digits: int) -> MakeColumn:
     is_whole = digits == 0 or pa.types.is_integer(plan.kind)
 
     def make(draw: Draw) -> pa.Array:
+        "Numbers of the range."
         if is_whole:
             values = draw.integer(plan.path, int(low), int(high))
         else:
@@ -187,6 +191,7 @@ def _time_range(plan: ColumnPlan, low: Any, high: Any) -> MakeColumn:
     span = int((last - first) / np.timedelta64(1, "ms"))
 
     def make(draw: Draw) -> pa.Array:
+        "Moments of the range."
         moments = first + draw.integer(plan.path, 0, span).astype("timedelta64[ms]")
         return _as_time(moments, plan.kind)
 
@@ -210,7 +215,7 @@ def _as_time(moments: Array, kind: pa.DataType) -> pa.Array:
     plain = pa.array(moments.astype("datetime64[ms]"), pa.timestamp("ms", kind.tz))
     return plain.cast(kind)
 
-# %% ../../nbs/simulator/values.ipynb #fed1dada
+# %% ../../nbs/simulator/values.ipynb #37cc124e
 def _hinted(plan: ColumnPlan) -> MakeColumn | None:
     "What the hint says; None if it says nothing of where values come from."
     hint = plan.hint
@@ -241,13 +246,14 @@ def _referred(plan: ColumnPlan, reference: str) -> MakeColumn:
     dataset = reference.split(".")[0]
 
     def make(draw: Draw) -> pa.Array:
+        "Values of the other dataset's column."
         rows = draw.skewed(plan.path, plan.hint.rows, plan.hint.skew)
         column = make_other(Draw(draw.seed, dataset, rows))
         return column.cast(plan.kind)
 
     return make
 
-# %% ../../nbs/simulator/values.ipynb #731c41de
+# %% ../../nbs/simulator/values.ipynb #105e6290
 _BEFORE = {"created", "start", "started", "opened", "registered", "since", "begin", "birth"}
 _MOST_HOURS = 72
 
@@ -259,6 +265,7 @@ def _time(plan: ColumnPlan) -> MakeColumn:
     sign = 0 if plan.path == plan.time else -1 if words & _BEFORE else 1
 
     def make(draw: Draw) -> pa.Array:
+        "Moments near that of the row."
         moments = draw.time(plan.seconds_per_row)
         if sign:
             hours = draw.integer(plan.path, 1, _MOST_HOURS)
@@ -270,6 +277,7 @@ def _time(plan: ColumnPlan) -> MakeColumn:
 
 def _boolean(plan: ColumnPlan) -> MakeColumn:
     def make(draw: Draw) -> pa.Array:
+        "True or false, equally often."
         return pa.array(draw.unit(plan.path) < 0.5)
 
     return make
@@ -291,6 +299,7 @@ def _number(plan: ColumnPlan) -> MakeColumn:
 
 def _row_number(plan: ColumnPlan) -> MakeColumn:
     def make(draw: Draw) -> pa.Array:
+        "Row numbers from 1."
         return pa.array(draw.rows + 1).cast(plan.kind)
 
     return make
@@ -320,13 +329,14 @@ _MOST_BYTES = 16
 
 def _binary(plan: ColumnPlan) -> MakeColumn:
     def make(draw: Draw) -> pa.Array:
+        "Random bytes."
         bits = (draw.unit(plan.path) * 2**53).astype(np.uint64)
         values = [number.to_bytes(_MOST_BYTES, "big") for number in bits.tolist()]
         return pa.array(values, plan.kind)
 
     return make
 
-# %% ../../nbs/simulator/values.ipynb #c99ef99d
+# %% ../../nbs/simulator/values.ipynb #2a8fad99
 _MOST_ITEMS = 3
 
 
@@ -334,6 +344,7 @@ def _struct(plan: ColumnPlan) -> MakeColumn:
     makers = {child.name: column_maker(plan.inner(child.name, child.type)) for child in plan.kind}
 
     def make(draw: Draw) -> pa.Array:
+        "One value of each member."
         children = [maker(draw) for maker in makers.values()]
         return pa.StructArray.from_arrays(children, fields=list(plan.kind))
 
@@ -353,6 +364,7 @@ def _list(plan: ColumnPlan) -> MakeColumn:
     make_item = column_maker(replace(plan, path=f"{plan.path}.item", kind=plan.kind.value_type))
 
     def make(draw: Draw) -> pa.Array:
+        "Lists of different lengths."
         offsets, items = _item_draw(plan, draw)
         return pa.ListArray.from_arrays(offsets, make_item(items)).cast(plan.kind)
 
@@ -367,6 +379,7 @@ def _map(plan: ColumnPlan) -> MakeColumn:
     keys = names.cast(plan.kind.key_type)
 
     def make(draw: Draw) -> pa.Array:
+        "Maps of different lengths."
         offsets, items = _item_draw(plan, draw)
         places = items.rows % (_MOST_ITEMS + 1)
         entries = pa.MapArray.from_arrays(offsets, keys.take(pa.array(places)), make_value(items))
@@ -374,7 +387,7 @@ def _map(plan: ColumnPlan) -> MakeColumn:
 
     return make
 
-# %% ../../nbs/simulator/values.ipynb #28c23b34
+# %% ../../nbs/simulator/values.ipynb #ee83f778
 _BY_TYPE: list[tuple[Callable[[pa.DataType], bool], Callable[[ColumnPlan], MakeColumn]]] = [
     (pa.types.is_struct, _struct),
     (pa.types.is_map, _map),
@@ -411,6 +424,7 @@ def _maker_by_type(plan: ColumnPlan) -> MakeColumn:
 
 def _with_nulls(plan: ColumnPlan, make: MakeColumn) -> MakeColumn:
     def make_some(draw: Draw) -> pa.Array:
+        "The same values, some of them null."
         is_null = pa.array(draw.unit(f"{plan.path}/null") < plan.hint.nulls)
         return pc.if_else(is_null, pa.scalar(None, plan.kind), make(draw))
 

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import fastavro
 import pytest
-from confluent_kafka import Producer
 
 from motor_ingesta.catalog.models import KafkaConnection, RegistryConnection
 from motor_ingesta.local.services import Services, free_port
 from motor_ingesta.simulator.events import make_topics
 from motor_ingesta.sources.registry import Registry
 from support import rows_by_reason
+from support.topics import OrderedProducer
 
 CATALOG = """
 datasets:
@@ -66,10 +66,9 @@ def test_records_of_every_kind(tmp_path, motor_ingesta):
         ]
         config = KafkaConnection(bootstrap_servers=endpoints.bootstrap_servers).client_config()
         make_topics(config, ("shop.orders",), 2)
-        producer = Producer(config | {"enable.idempotence": True})
-        for value in good + bad:
-            producer.produce("shop.orders", value, b"key")
-        assert producer.flush(30) == 0
+        with OrderedProducer(config) as producer:
+            for value in good + bad:
+                producer.produce("shop.orders", value, key=b"key")
         report = json.loads(
             motor_ingesta(
                 "run", "--home", tmp_path, "--catalog", tmp_path / "shop.yml", "--json", code=3

@@ -10,7 +10,7 @@ from collections import Counter
 
 import pytest
 
-from support.kills import run_killed_at
+from support.kills import WatchedPlaces, run_killed_at, watch_delta_rs, watch_files
 from support.trust import json_files
 
 FIRST = {"a.json": range(4), "b.json": range(4, 8)}
@@ -94,3 +94,28 @@ def test_kill_at_each_write_where_files_leave_landing(tmp_path, action):
         assert keys(home) == expected, place
         assert home.difference() == 0, place
         assert not list(home.landing.glob("*.json")), place
+
+
+@pytest.mark.parametrize("action", ["keep", "delete", "archive"])
+def test_no_two_writes_without_a_place_between_them(tmp_path, monkeypatch, action):
+    """The places are all there are: what changes on disk from one to the next is one file."""
+    source = {"after_ingest": {"action": action}, "max_files_per_batch": 2}
+    if action != "keep":
+        source["after_ingest"]["after_days"] = 0
+    home = json_files(tmp_path, "key STRING, value DOUBLE", source=source)
+    land(home, FIRST)
+    home.run()
+    land(home, SECOND)
+    places = WatchedPlaces(home.path)
+    watch_files(places, monkeypatch.setattr)
+    watch_delta_rs(places, monkeypatch.setattr)
+    home.run()
+    together = [(name, changed) for name, changed in places.changes if len(changed) > 1]
+    moved = [name for name, changed in together if is_move(changed)]
+    assert [one for one in together if one[0] not in moved] == []
+    assert sum(len(changed) for _, changed in places.changes) > 8
+
+
+def is_move(changed):
+    "Whether one file went from one folder to another."
+    return len(changed) == 2 and len({name.rpartition("/")[2] for name in changed}) == 1

@@ -25,7 +25,7 @@ from support.corpora import csv_spectrum, json_test_suite
 from support.strategies import FILES, files_source
 from tools.faults.fuzz import mutated
 
-MODES = ("rescue", "ignore")  # what `evolve` names its columns depends on the order of rows
+MODES = ("rescue", "evolve", "ignore")
 LARGEST = 100_000  # bytes of a file of the corpora
 EXPANDS = ("bomb.json.gz", "blank bomb.json.bz2")
 OF_THE_RUN = ("_ingested_at", "_run_id", "_source_file", "_source_modified_at", "ingestion_date")
@@ -160,6 +160,12 @@ class Dataset:
         }
 
 
+def files_to_compare(count: int, number: int) -> dict[str, Files]:
+    "By format: about so many generated files of all formats, and the corpora."
+    each = count // len(FILES)
+    return {kind: generated_files(kind, each, number) | corpus_files(kind) for kind in FILES}
+
+
 def datasets_of(files: dict[str, Files]) -> list[Dataset]:
     "Each format in each mode."
     found = []
@@ -222,3 +228,16 @@ def disagreements(expected: Rows, found: Rows) -> list[str]:
         if one != other:
             told.append(f"{key}: {[*one - other][:3]} instead of {[*other - one][:3]}")
     return told
+
+
+def figures_of(
+    files: dict[str, Files], rows: Rows, told: dict[str, list[str]], number: int
+) -> dict[str, object]:
+    "What a page says of a comparison; `told` has the disagreements of each way."
+    return {
+        "seed": number,
+        "files": {kind: len(contents) for kind, contents in files.items()},
+        "rows": sum(found.total() for found in rows.values()),
+        "ways": list(told),
+        "disagreements": sum(map(len, told.values())),
+    }

@@ -36,6 +36,35 @@ class Places:
         patch(owner, name, instead)
 
 
+class WatchedPlaces(Places):
+    "Notes what changed in a folder between each place and the one before it."
+
+    def __init__(self, folder: Path):
+        super().__init__(-1)
+        self._folder = folder
+        self._before = _content(folder)
+        self.changes: list[tuple[str, set[str]]] = []  # name of the place, changed files
+
+    def pass_by(self, name: str) -> None:
+        super().pass_by(name)
+        now = _content(self._folder)
+        changed = {path for path, _ in now ^ self._before}
+        self._before = now
+        self.changes.append((name, changed))
+
+
+def _content(folder: Path) -> set[tuple[str, tuple[int, int]]]:
+    "Name and state of each file but locks, and data files, which nobody sees before a commit."
+    found = set()
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder).as_posix()
+        is_hidden = path.name.startswith(".") or "lock" in name or path.suffix == ".parquet"
+        if path.is_file() and not is_hidden:
+            state = path.stat()
+            found.add((name, (state.st_ino, state.st_size)))
+    return found
+
+
 def _described(arguments) -> str:
     paths = [a for a in arguments if isinstance(a, (str, Path))]
     return "/".join(Path(paths[-1]).parts[-2:]) if paths else ""
@@ -58,16 +87,16 @@ def watch_checkpoint(places: Places, patch=setattr) -> None:
     places.around(checkpoint, "delete_file", "delete", patch)
 
 
-def watch_delta_rs(places: Places) -> None:
+def watch_delta_rs(places: Places, patch=setattr) -> None:
     "The writes of the local engine to its tables."
     from motor_ingesta.engines import local
     from motor_ingesta.tables import data_files, delta
 
-    places.around(data_files._FileWriter, "close", "data file")
-    places.around(delta, "_add_files", "commit")
-    places.around(delta, "_add_columns", "add columns")
-    places.around(delta, "append_rows", "run table")
-    places.around(local.LocalEngine, "prepare", "prepare")
+    places.around(data_files._FileWriter, "close", "data file", patch)
+    places.around(delta, "_add_files", "commit", patch)
+    places.around(delta, "_add_columns", "add columns", patch)
+    places.around(delta, "append_rows", "run table", patch)
+    places.around(local.LocalEngine, "prepare", "prepare", patch)
 
 
 def _run(home, catalog, kill_at, sender) -> None:

@@ -1,51 +1,34 @@
 """Every way of reading gives the same rows: values, rescued data, and reasons, cell by cell.
 
-    pytest tests/unit/test_differential.py -n 0 --examples 5000 --seed 1
+    pytest tests/unit/test_differential.py -n 0 --examples 1000 --seed 1
 
-tries that many generated files besides the corpora, and writes down what came of it.
+tries that many generated files besides the corpora, and writes down what came of it. The Spark engine
+is compared by `tests/spark/test_differential_spark.py`.
 """
-
-from functools import partial
 
 from support.differential import (
     LOCAL_WAYS,
-    corpus_files,
     datasets_of,
     disagreements,
-    generated_files,
+    figures_of,
+    files_to_compare,
     patched,
     read_all,
 )
-from support.strategies import FILES
 from tools.faults.figures import record
 
 EXAMPLES = 100  # generated files of all formats, unless `--examples` says another number
 
 
 def test_every_way_reads_the_same(tmp_path, size):
-    count = (size.examples or EXAMPLES) // len(FILES)
-    files = {}
-    for kind in FILES:
-        files[kind] = generated_files(kind, count, size.seed) | corpus_files(kind)
+    files = files_to_compare(size.examples or EXAMPLES, size.seed)
     datasets = datasets_of(files)
-    ways = {name: partial(read_locally, patches) for name, patches in LOCAL_WAYS.items()}
-    rows = {name: read(datasets, tmp_path / name) for name, read in ways.items()}
+    rows = {}
+    for name, patches in LOCAL_WAYS.items():
+        with patched(patches):
+            rows[name] = read_all(datasets, tmp_path / name)
     expected = rows["as usual"]
     told = {name: disagreements(expected, found) for name, found in rows.items()}
     if size.examples:
-        record("differential", figures(files, expected, told) | {"seed": size.seed})
+        record("differential", figures_of(files, expected, told, size.seed), among=True)
     assert not any(told.values()), told
-
-
-def read_locally(patches, datasets, home):
-    with patched(patches):
-        return read_all(datasets, home)
-
-
-def figures(files, rows, told):
-    return {
-        "files": {kind: len(contents) for kind, contents in files.items()},
-        "rows": sum(found.total() for found in rows.values()),
-        "ways": len(told),
-        "disagreements": sum(map(len, told.values())),
-    }

@@ -116,3 +116,8 @@ def test_mistakes_in_the_catalog(privacy, message):
             f"privacy: {privacy}, source: {{kind: files, format: json, "
             'schema: "id BIGINT, email STRING"}}]'
         )
+
+
+def test_the_key_is_a_known_secret(tmp_path):
+    home = json_files(tmp_path, SCHEMA, **PRIVATE)
+    assert KEY in home.runner().known_secrets()

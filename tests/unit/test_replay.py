@@ -28,6 +28,7 @@ from motor_ingesta.operations.replay import (
     lenient_plan,
     replay,
 )
+from motor_ingesta.operations.scope import DatasetScope
 from motor_ingesta.sources.registry import SchemaNotFoundError
 from motor_ingesta.sources.topics import TopicSource
 from motor_ingesta.storage.checkpoint import Batch, Checkpoint
@@ -384,7 +385,8 @@ class TestOldForm:
         noted["files"] = [[str(mended), status.st_size, status.st_mtime_ns]]
         home.checkpoint.note_replay(noted)
         dataset = catalog_of(csv_source()).datasets[0]
-        assert finish_replay(home.lake, dataset, home.checkpoint, LocalEngine()) == 2
+        scope = DatasetScope(home.lake, dataset, home.checkpoint, LocalEngine())
+        assert finish_replay(scope) == 2
         assert home.bronze("plot", "ha") == [("east", 4.0), ("north", 1.5), ("south", 2.0)]
         assert sorted(row["_raw"] for row in home.open_rows()) == [b"odd", b"west"]
         assert home.checkpoint.replays()[0]["state"] == "done"

@@ -5,6 +5,7 @@ import time
 
 from motor_ingesta.sources import discovery
 from motor_ingesta.storage import checkpoint
+from motor_ingesta.storage import landed as landed_files
 from motor_ingesta.storage.checkpoint import Checkpoint
 from tools.benchmarks.growth import engine_at, land
 
@@ -71,7 +72,7 @@ def work_of_ten_more(home, files, monkeypatch):
     read, listed = checkpoint.read_bytes, checkpoint.list_files
     with monkeypatch.context() as patch, WATCHED:
         patch.setattr(checkpoint, "read_bytes", lambda uri: reads.append(uri) or read(uri))
-        patch.setattr(discovery, "list_files", lambda *a: listings.append(a) or listed(*a))
+        patch.setattr(landed_files, "list_files", lambda *a: listings.append(a) or listed(*a))
         look(log, 10)
     assert not listings, "no flat listing"
     return (

@@ -33,6 +33,7 @@ def test_module_of_a_notebook():
 def test_companion_notebooks():
     companions = [path.stem for path in notebooks(REPOSITORY) if is_companion(REPOSITORY, path)]
     assert companions == [
+        "analisis",
         "datos_propios",
         "files_generation",
         "messages_generation",

@@ -5,13 +5,16 @@
 
 The engine and its peers take turns on the same data, and ratios are those of neighbouring runs.
 Every run is checked: each row must be in bronze or in the quarantine. `--out` is written after
-each shape; what it has of other shapes stays.
+each shape; what it has of other shapes stays. A shape that fails is noted there with the reason,
+and the others are measured all the same.
 """
 
 import argparse
 import json
+import math
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from tools.benchmarks import (
@@ -40,22 +43,34 @@ def main() -> None:
     given = _arguments()
     hosts = [LOCAL, SPARK] if given.host == "all" else [given.host]
     options = results.Options(hosts, given.rows, given.runs)
-    failed = []
+    ends_at = time.monotonic() + 60 * given.minutes
+    failed: dict[str, str] = {}  # shape → why
     with Workbench(given.folder) as bench:
         for name in given.shapes:
-            print(name, file=sys.stderr, flush=True)
-            try:
-                records = _measured(bench, name, options)
-            except Exception as error:  # the others are measured all the same
-                failed.append(name)
-                print(f"  {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+            if time.monotonic() > ends_at:
+                failed[name] = "the time was over"
                 continue
+            print(name, file=sys.stderr, flush=True)
+            records, why = _tried(bench, name, options)
+            if why:
+                failed[name] = why
             for record in records:
                 print(json.dumps(record.to_dict(), ensure_ascii=False), flush=True)
             if given.out:
-                results.save(records, given.out)
-    if failed:
-        sys.exit(f"not measured: {', '.join(failed)}")
+                results.save(name, records, given.out, why)
+    for name, why in failed.items():
+        print(f"not measured: {name}: {why}", file=sys.stderr)
+    sys.exit(1 if failed else 0)
+
+
+def _tried(
+    bench: Workbench, name: str, options: results.Options
+) -> tuple[list[results.Record], str]:
+    "The records of a shape, and why there are none."
+    try:
+        return _measured(bench, name, options), ""
+    except Exception as error:  # whatever a shape raises
+        return [], f"{type(error).__name__}: {str(error).strip()[:300]}"
 
 
 def _measured(bench: Workbench, name: str, options: results.Options) -> list[results.Record]:
@@ -69,9 +84,14 @@ def _arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--host", choices=[LOCAL, SPARK, "all"], default="all")
-    parser.add_argument("--shapes", type=_names, default=[*SHAPES, *WORKS], help="default: all")
+    parser.add_argument(
+        "--shapes", "--only", type=_names, default=[*SHAPES, *WORKS], help="default: all"
+    )
     parser.add_argument("--rows", type=int, default=2_000_000, help="of each shape")
     parser.add_argument("--runs", type=int, default=3, help="of each contestant")
+    parser.add_argument(
+        "--minutes", type=float, default=math.inf, help="no shape begins after so many"
+    )
     parser.add_argument(
         "--folder",
         type=Path,

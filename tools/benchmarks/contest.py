@@ -17,8 +17,6 @@ from tools.benchmarks.results import Options, Record, compare
 from tools.benchmarks.shapes import SPARK, Landed, Peer, Shape
 from tools.benchmarks.workbench import Workbench
 
-WARM_UP_ROWS = 50_000
-
 
 @dataclass
 class Turn:
@@ -41,7 +39,7 @@ def contest(bench: Workbench, shape: Shape, options: Options) -> list[Record]:
     hosts, rows = options.hosts, options.rows
     engines = {host: _engine(bench, shape, host) for host in hosts}
     peers = {name: _peer(bench, peer) for name, peer in shape.peers().items()}
-    refusals = _warm_up(engines, peers, shape.land(bench, min(rows, WARM_UP_ROWS)))
+    refusals = _warm_up(engines, peers, shape.land_few(bench))
     peers = {name: peer for name, peer in peers.items() if name not in refusals}
     landed = shape.land(bench, rows)
     turns: dict[str, list[Turn]] = {name: [] for name in (*engines, *peers)}

@@ -154,6 +154,7 @@ SHAPES = (
         title="JSON lines, one large file",
         files=1,
         scale=4,
+        rows_a_piece=500_000,
         goals=goals(1.0, spark=1.1),
     ),
     replace(

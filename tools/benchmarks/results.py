@@ -92,10 +92,21 @@ def compare(
     return record
 
 
-def save(records: list[Record], path: Path) -> None:
-    "Write records into a file; those of other shapes, hosts and peers stay in it."
-    kept = json.loads(path.read_text())["measurements"] if path.exists() else []
+def save(
+    shape: str,
+    records: list[Record],
+    path: Path,
+    why_failed: str = "",  # there are no records then
+) -> None:
+    "Write a shape's records into a file; those of other shapes, hosts and peers stay in it."
+    content = json.loads(path.read_text()) if path.exists() else {"measurements": []}
     new = {record.key for record in records}
-    kept = [old for old in kept if (old["shape"], old["host"], old["peer"]) not in new]
-    content = {"measurements": kept + [record.to_dict() for record in records]}
+    kept = [
+        old
+        for old in content["measurements"]
+        if (old["shape"], old["host"], old["peer"]) not in new
+    ]
+    content["measurements"] = kept + [record.to_dict() for record in records]
+    failures = {name: why for name, why in content.get("failures", {}).items() if name != shape}
+    content["failures"] = failures | ({shape: why_failed} if why_failed else {})
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")

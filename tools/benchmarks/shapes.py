@@ -1,8 +1,8 @@
 """What the engine is measured on: data as it comes, with what must arrive and how a peer reads it."""
 
 import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -85,6 +85,9 @@ class Shape(Protocol):
     def land(self, bench: Workbench, rows: int) -> Landed:
         "Write so many rows, or find them as an earlier call wrote them."
 
+    def land_few(self, bench: Workbench) -> Landed:
+        "The same in small, to warm up with."
+
     def catalog(self, bench: Workbench, landed: Landed) -> Catalog:
         "The catalog that reads them."
 
@@ -93,6 +96,9 @@ class Shape(Protocol):
 
     def peers(self) -> dict[str, Peer]:
         "What else reads them, by name."
+
+
+_FEW_FILES, _FEW_ROWS = 200, 50_000  # to warm up with
 
 
 @dataclass(frozen=True)
@@ -111,6 +117,7 @@ class FileShape:
     files: int = 20
     scale: float = 1.0  # of the rows that are asked for
     has_equal_files: bool = False  # written once and copied, where writing is slow
+    rows_a_piece: int = 0  # of a file whose pieces may follow each other; 0: it is written at once
 
     def land(self, bench: Workbench, rows: int) -> Landed:
         "Write the files, or find them as an earlier call wrote them."
@@ -120,6 +127,10 @@ class FileShape:
         if not note.exists():
             self._write_all(home / DATASOURCE / self.name, rows, note)
         return Landed.read(note)
+
+    def land_few(self, bench: Workbench) -> Landed:
+        "The same in small, to warm up with."
+        return replace(self, files=min(self.files, _FEW_FILES)).land(bench, _FEW_ROWS)
 
     def catalog(self, bench: Workbench, landed: Landed) -> Catalog:
         "The catalog that reads them."
@@ -155,11 +166,18 @@ class FileShape:
         expected, size, each = Expected(), 0, rows // self.files
         content, counts = b"", Expected()
         for number in range(self.files):
-            if not content or not self.has_equal_files:
-                content, counts = self.write(number * each, each)
             path = landing / f"2026/01/{1 + number % 20:02}/part-{number:05}.{self.extension}"
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-            expected.add(counts)
-            size += len(content)
+            with path.open("wb") as file:
+                for first, count in self._pieces(number * each, each):
+                    if not content or not self.has_equal_files:
+                        content, counts = self.write(first, count)
+                    size += file.write(content)
+                    expected.add(counts)
         Landed(str(note.parent), expected.rows, size, expected).write(note)
+
+    def _pieces(self, first: int, rows: int) -> Iterator[tuple[int, int]]:
+        "The first row and the rows of each piece of a file."
+        most = self.rows_a_piece or rows
+        for begin in range(first, first + rows, most):
+            yield begin, min(most, first + rows - begin)

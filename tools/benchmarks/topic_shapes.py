@@ -4,7 +4,7 @@ import io
 import json
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,10 @@ class TopicShape:
         if not note.exists():
             self._produce(bench, topic, rows).write(note)
         return Landed.read(note)
+
+    def land_few(self, bench: Workbench) -> Landed:
+        "The same in small, to warm up with."
+        return replace(self, scale=1.0).land(bench, POOL)
 
     def _produce(self, bench: Workbench, topic: str, rows: int) -> Landed:
         registry = Registry(bench.connections.schema_registry)

@@ -24,6 +24,7 @@ FILES = (
     "tests/kafka/test_trust_topics.py",
     "tests/spark/test_trust_spark.py",
     "tests/faults/test_trust_kills.py",
+    "tests/faults/test_trust_memory.py",
 )
 CLASSES = {
     "Lines that no rule claims": (

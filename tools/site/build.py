@@ -14,6 +14,7 @@ from nbdev.config import get_config
 from smalldocs.config import BuildError, ConfigError
 from smalldocs.site import build as smalldocs_build
 
+from tools.site.data_docs import PAGE, insert_data, kept_docs
 from tools.site.diagrams import draw_all
 from tools.site.links import local_links, plain_code, relink, to_page
 from tools.site.pages import make_pages
@@ -49,7 +50,9 @@ def build_site(
     pages = _read_pages(work)
     documented = {page: _documented(content["cells"]) for page, content in pages.items()}
     home = _address(root)
+    docs = kept_docs()
     for page, content in pages.items():
+        _insert_data(content["cells"], page, docs[1] if docs else None)
         for cell in content["cells"]:
             _finish(cell, page, home, documented)
         content["metadata"].pop("widgets", None)
@@ -62,6 +65,8 @@ def build_site(
     shutil.move(work / "_site", site)
     _remove_web_fonts(site)
     _make_reachable(site)
+    if docs:
+        (site / PAGE).write_text(docs[0], encoding="utf-8")
     return site
 
 
@@ -146,6 +151,13 @@ def _insert_panel(cells: list[dict], panel: str) -> None:
     """Put the panel after the last cell of code."""
     code = [number for number, cell in enumerate(cells) if cell["cell_type"] == "code"]
     cells.insert(max(code) + 1, {"cell_type": "markdown", "metadata": {}, "source": panel})
+
+
+def _insert_data(cells: list[dict], page: str, manifest: dict[str, Any] | None) -> None:
+    language = "es" if page.endswith("_es") else "en"
+    for cell in cells:
+        if cell["cell_type"] == "markdown":
+            cell["source"] = insert_data("".join(cell["source"]), language, manifest)
 
 
 def _finish(cell: dict, page: str, home: str, documented: Documented) -> None:
