@@ -75,7 +75,7 @@ LOCAL = [*SPARK, "jgo==3.2.0"]
 # dbt pins protobuf<7 and pathspec<0.13. MOTOR_INGESTA_DBT_PYTHON names the Python of another
 # environment where they are in the way.
 DBT = ["dbt-core==1.11.16", "dbt-spark==1.11.0"]
-MEDALLION = [*LOCAL, *DBT]
+MEDALLION = [*LOCAL, *DBT, "openpyxl>=3.1"]
 
 LAB = ["jupyterlab>=4", "ipywidgets>=8", "itables[widget]>=2.4", "matplotlib>=3.9"]
 
@@ -115,6 +115,7 @@ DEV = [
     "ruff==0.17.6",
     "mypy==1.19.1",  # mypy 2 needs another pathspec than dbt
     "types-PyYAML",
+    "types-openpyxl",
     "import-linter>=2.1",
     "pip-licenses>=5",
     "pip-audit>=2.9",

@@ -111,7 +111,7 @@ def _progress(terminal: Terminal) -> Iterator[Callable[[dict[str, Any]], None]]:
 
         yield show
 
-# %% ../../nbs/cli/build.ipynb #e5b615b4
+# %% ../../nbs/cli/build.ipynb #17b15c7c
 _COLUMNS = ("name", "kind", "status", "rows", "failures", "seconds")
 
 
@@ -123,7 +123,7 @@ def print_build(
     if not report.nodes and not report.error:
         terminal.print("nothing new in bronze: silver and gold are as they were")
         return
-    shown = [node for node in report.nodes if node.kind != "test" or node.status != "pass"]
+    shown = [node for node in report.nodes if _is_worth_a_line(node)]
     tests = sum(node.kind == "test" for node in report.nodes)
     title = f"build {report.build_id}: {report.seconds:.1f} s, {tests} tests"
     terminal.print_table(title, _COLUMNS, map(_cells, shown), left=3)
@@ -133,6 +133,12 @@ def print_build(
         terminal.fail(f"{node.name}: {node.status}: {node.message}")
     for node in report.warnings:
         terminal.warn(f"{node.name}: {node.message}")
+
+
+def _is_worth_a_line(node: NodeResult) -> bool:
+    if node.kind == "exposure":  # dbt does nothing with it
+        return False
+    return node.kind != "test" or node.status != "pass"
 
 
 def _cells(node: NodeResult) -> list[str]:

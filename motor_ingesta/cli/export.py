@@ -17,12 +17,13 @@ from .options import Home
 # %% auto #0
 __all__ = ['FileFormat', 'export']
 
-# %% ../../nbs/cli/export.ipynb #140b2b29
+# %% ../../nbs/cli/export.ipynb #e15a2911
 class FileFormat(StrEnum):
     "What a table is written as."
 
     csv = "csv"
     parquet = "parquet"
+    xlsx = "xlsx"
     duckdb = "duckdb"
 
 

@@ -19,7 +19,7 @@ from ..errors import WrongCall
 __all__ = ['Host', 'Port', 'Schema', 'Passwords', 'AddUser', 'Keystore', 'RefreshSeconds', 'StartTimeout', 'DatabricksHost',
            'HttpPath', 'DatabricksCatalog', 'HasPasswords', 'HasTls', 'serve', 'bi_files']
 
-# %% ../../nbs/cli/serve.ipynb #1a458e6b
+# %% ../../nbs/cli/serve.ipynb #e038b94e
 Host = Annotated[str, typer.Option(help="address; others than loopback need --passwords")]
 Port = Annotated[int, typer.Option(min=1, max=65535, help="port of the SQL endpoint")]
 Schema = Annotated[
@@ -78,6 +78,8 @@ def serve(
             if not stop.is_set():
                 files = write_bi_files(server.endpoint, home / "serving")
                 _print_server(terminal, server.url, server.tables, files)
+                if passwords and keystore is None:
+                    terminal.warn("passwords travel in clear text; --keystore turns TLS on")
                 server.wait(stop)
         finally:
             server.stop()

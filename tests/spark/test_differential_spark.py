@@ -15,7 +15,7 @@ from support.differential import (
 )
 from tools.faults.figures import record
 
-EXAMPLES = 50  # generated files of all formats, unless `--examples` says another number
+EXAMPLES = 15  # generated files of all formats, unless `--examples` says another number
 
 
 def test_spark_reads_the_same(tmp_path, size):

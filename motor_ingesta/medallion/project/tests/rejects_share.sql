@@ -8,6 +8,9 @@
     'iot/devices': 'device_reports',
     'weather/observations': 'weather',
     'logistics/shipments': 'shipments',
+    'fields/harvests': 'harvests',
+    'fields/photos': 'photos',
+    'suppliers/suppliers': 'supplier_registers',
 } %}
 
 with rejected as (
