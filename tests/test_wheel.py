@@ -24,7 +24,7 @@ import motor_ingesta
 
 # Modules made of widgets, which are in the extra `lab`.
 NAMES = ("widgets", "generate", "own_data", "run", "tables", "cluster", "editor")
-NAMES += ("analysis", "lineage", "sql", "explore")
+NAMES += ("analysis", "lineage", "sql", "explore", "mending", "plan")
 WIDGETS = {f"motor_ingesta.panels.{name}" for name in NAMES}
 
 found = pkgutil.walk_packages(motor_ingesta.__path__, "motor_ingesta.")

@@ -95,8 +95,12 @@ def kept_docs() -> tuple[str, Manifest] | None:
     return page, json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
 
 
+_DEAD_ICON = re.compile(r"<link rel=\"shortcut icon\"[^>]*require\([^>]*>")  # dbt's own mistake
+
+
 def _without_places(text: str, work: str) -> str:
-    """Remove what names this machine and this moment."""
+    """Remove what names this machine and this moment, and the icon that is not there."""
+    text = _DEAD_ICON.sub("", text)
     text = text.replace(str(packaged_project()), "farmia").replace(work, "")
     return re.sub(r'("(?:invocation_id|user_id)": )"[^"]*"', r'\1""', text)
 
