@@ -1,6 +1,7 @@
 """The SQL endpoint, asked by beeline and by a Python driver, with and without a password."""
 
 import datetime as dt
+import os
 import re
 import signal
 import socket
@@ -15,6 +16,7 @@ from typing import Any
 import duckdb
 import psutil
 import pyarrow as pa
+import pyspark
 import pytest
 from deltalake import DeltaTable, write_deltalake
 from impala.dbapi import connect
@@ -55,8 +57,10 @@ def ask(port: int, sql: str, **login: Any) -> list[tuple]:
 
 def beeline(url: str, sql: str, *login: str) -> subprocess.CompletedProcess[str]:
     options = ["--silent=true", "--outputformat=csv2", "--showHeader=false"]
+    spark_home = Path(pyspark.__file__).parent  # else it asks the python3 of the path
     return subprocess.run(
         [PROGRAMS / "beeline", "-u", url, *login, *options, "-e", sql],
+        env=os.environ | {"SPARK_HOME": str(spark_home)},
         capture_output=True,
         text=True,
         timeout=90,
