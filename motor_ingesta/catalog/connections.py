@@ -133,27 +133,27 @@ class Connections(CatalogModel):
         default=None, description="schema registry with Confluent's API"
     )
 
-# %% ../../nbs/catalog/connections.ipynb #18eeae5c
+# %% ../../nbs/catalog/connections.ipynb #f900ff32
 def secret_values(
     connections: Connections,
     secrets: SecretReader = stored_secret,
 ) -> set[str]:
     "Every secret that the connections resolve to, and both parts of `key:secret`."
-    return resolved_secrets(_secrets_of(connections), secrets)
+    whole = resolved_secrets(_secrets_of(connections), secrets)
+    return {part for text in whole for part in (text, *text.split(":")) if len(part) > 3}
 
 
 def resolved_secrets(
     values: Iterable[SecretStr],
     secrets: SecretReader = stored_secret,
 ) -> set[str]:
-    "What secrets resolve to, and both parts of `key:secret`; those that are not there are left out."
+    "What secrets resolve to; those that are not there are left out."
     found: set[str] = set()
     for value in values:
         try:
-            text = resolve(value, secrets)
+            found.add(resolve(value, secrets))
         except UnresolvedReferenceError:
             continue  # what cannot be resolved was not used
-        found.update({text, *text.split(":")})
     return {text for text in found if len(text) > 3}
 
 

@@ -150,4 +150,6 @@ def test_the_channel_is_a_secret(farm, channel):
     catalog = parse_catalog(farm("on: [failed]").catalog)
     runner = MotorIngesta(farm("").home, catalog)
     assert channel.url in runner.known_secrets()
+    assert PASSWORD in runner.known_secrets()
+    assert "http" not in runner.known_secrets()  # a word of many messages
     assert PASSWORD not in repr(catalog)
