@@ -1,15 +1,14 @@
 """The notebook `analisis` in a real browser: what is seen is compared with the tables."""
 
-import os
 import re
 from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from motor_ingesta.local.services import free_port
-from support import CHROMIUM, REPOSITORY
+from support import REPOSITORY
 from support.browser import TOKEN, Window, button, choose, jupyterlab, lit, says, tab
 from support.gold_home import make_gold_home
 
@@ -25,16 +24,6 @@ def home(tmp_path_factory):
 def lab(home):
     with jupyterlab(home, free_port(), free_port(), free_port()) as url:
         yield url
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=CHROMIUM
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import time
 import zipfile
@@ -16,10 +15,8 @@ import openpyxl
 import pandas as pd
 import pytest
 from deltalake import DeltaTable
-from playwright.sync_api import sync_playwright
 
 from motor_ingesta.local.services import free_port
-from support import CHROMIUM
 from support.browser import Window, button, jupyterlab, says
 
 MOST_CLICKS, MOST_SECONDS = 10, 60
@@ -101,16 +98,12 @@ def lab(home):
 
 
 @pytest.fixture(scope="module")
-def window(lab, home):
-    with sync_playwright() as playwright:
-        path = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM)
-        window = Window(browser.new_page(viewport={"width": 1300, "height": 2600}), home)
-        window.open(lab, "datos_propios.ipynb")
-        window.run_all()
-        yield window
-        window.page.screenshot(path=home / "own_data.png", full_page=True)
-        browser.close()
+def window(chromium, lab, home):
+    window = Window(chromium.new_page(viewport={"width": 1300, "height": 2600}), home)
+    window.open(lab, "datos_propios.ipynb")
+    window.run_all()
+    yield window
+    window.page.screenshot(path=home / "own_data.png", full_page=True)
 
 
 class Effort:

@@ -1,7 +1,6 @@
 "The three notebooks in a real browser: every control used, and what is seen held against what other readers find"
 
 import json
-import os
 import re
 import shutil
 import time
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 from deltalake import DeltaTable
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from motor_ingesta.catalog.models import Connections
 from motor_ingesta.local.services import Services, free_port
@@ -20,7 +19,7 @@ from motor_ingesta.simulator.events import generate_events
 from motor_ingesta.simulator.farmia import Trouble
 from motor_ingesta.simulator.files import generate_files, next_row
 from motor_ingesta.storage.lake import Lake
-from support import CHROMIUM, REPOSITORY
+from support import REPOSITORY
 from support.browser import (
     TOKEN,
     Window,
@@ -50,16 +49,6 @@ def services(home):
 def lab(home, services):
     with jupyterlab(home, services.ports["kafka"], services.ports["registry"], free_port()) as url:
         yield url
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=CHROMIUM
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
