@@ -169,7 +169,7 @@ def _cores(spark: SparkSession) -> int:
     parts = spark.range(2**16).select(F.spark_partition_id().alias("part"))
     return parts.distinct().count()
 
-# %% ../../nbs/engines/spark.ipynb #95d86bf0
+# %% ../../nbs/engines/spark.ipynb #bdbecd9d
 @dataclass(frozen=True)
 class _ReadRecords:
     "Applied by `mapInArrow` to rows that are Kafka records."
@@ -188,12 +188,15 @@ _RECORD_BYTES = 8 * 2**20  # of records that are decoded together, or a few more
 def _larger(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
     "The rows of some batches together: Spark's have 10,000, and each costs the same to begin."
     waiting: list[pa.RecordBatch] = []
+    size = 0
     for batch in batches:
         if batch.num_rows:
             waiting.append(batch)
-        if sum(some.nbytes for some in waiting) >= _RECORD_BYTES:
+            size += batch.nbytes
+        if size >= _RECORD_BYTES:
             yield pa.Table.from_batches(waiting).combine_chunks()
             waiting = []
+            size = 0
     if waiting:
         yield pa.Table.from_batches(waiting).combine_chunks()
 

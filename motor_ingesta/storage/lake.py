@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['LEADS_OUT', 'is_store', 'Lake', 'landing_day', 'filesystem', 'opened_archive', 'write_bytes', 'read_bytes', 'exists',
-           'LandedFile', 'list_files', 'list_folder', 'has_reliable_mtime', 'folder_stamp', 'move_file', 'delete_file',
-           'delete_folder', 'plain_path']
+           'LandedFile', 'is_hidden', 'list_files', 'list_folder', 'has_reliable_mtime', 'folder_stamp', 'move_file',
+           'delete_file', 'delete_folder', 'plain_path']
 
 # %% ../../nbs/storage/lake.ipynb #8c60b743
 import datetime as dt
@@ -237,7 +237,7 @@ def exists(uri: str) -> bool:
     info = store.get_file_info(path)
     return info.type != fs.FileType.NotFound
 
-# %% ../../nbs/storage/lake.ipynb #114df280
+# %% ../../nbs/storage/lake.ipynb #26566dc9
 LEADS_OUT = -1  # as a size: a link whose target is outside of the listed folder, and is not read
 
 
@@ -250,10 +250,11 @@ class LandedFile:
     modified_ns: int  # nanoseconds since 1970, UTC
 
 
-def _is_hidden(name: str) -> bool:
+def is_hidden(name: str) -> bool:
+    "Whether a file or a folder of this name is left out."
     return name.startswith((".", "_"))
 
-# %% ../../nbs/storage/lake.ipynb #6eeb2d82
+# %% ../../nbs/storage/lake.ipynb #fd5e124a
 def _landed_files(
     root: str,  # the URI that was listed
     base: str,  # its path on the file system
@@ -264,12 +265,12 @@ def _landed_files(
         if info.type != fs.FileType.File or not fnmatch(info.base_name, pattern):
             continue
         below = info.path[len(base) + 1 :]
-        if any(_is_hidden(part) for part in below.split("/")):
+        if any(is_hidden(part) for part in below.split("/")):
             continue
         modified_ns = info.mtime_ns or 0
         yield LandedFile(f"{root}/{below}", info.size, modified_ns)
 
-# %% ../../nbs/storage/lake.ipynb #e1e81074
+# %% ../../nbs/storage/lake.ipynb #efed3c4f
 class _DiskScan:
     "Lists folders of a disk one at a time."
 
@@ -321,7 +322,7 @@ def _entries(path: str) -> list[os.DirEntry[str]]:
     "What is in a folder, except hidden names; nothing if it does not exist."
     try:
         with os.scandir(path) as entries:
-            return [entry for entry in entries if not _is_hidden(entry.name)]
+            return [entry for entry in entries if not is_hidden(entry.name)]
     except (FileNotFoundError, NotADirectoryError):
         return []
 
@@ -351,7 +352,7 @@ def _walk(root: str, base: str, pattern: str) -> Iterator[LandedFile]:
         yield from files
         waiting += folders
 
-# %% ../../nbs/storage/lake.ipynb #9d786875
+# %% ../../nbs/storage/lake.ipynb #ec7876bb
 def list_folder(
     folder: str,  # folder or URI
     pattern: str = "*",  # glob on the file's name
@@ -371,7 +372,7 @@ def list_folder(
 
 
 def _is_folder(info: fs.FileInfo) -> bool:
-    return info.type == fs.FileType.Directory and not _is_hidden(info.base_name)
+    return info.type == fs.FileType.Directory and not is_hidden(info.base_name)
 
 # %% ../../nbs/storage/lake.ipynb #05807853
 _RELIABLE = frozenset(

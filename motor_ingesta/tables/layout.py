@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 __all__ = ['INGESTION_DATE', 'RUN_COLUMNS', 'FILE_ORIGIN', 'HEADERS', 'RECORD_ORIGIN', 'FAULT_COLUMNS', 'RESERVED_NAMES',
            'Origin', 'ColumnNameError', 'is_fit_name', 'snake_case', 'table_names', 'table_columns', 'source_names',
            'rename_columns', 'source_uri', 'file_origin', 'RunContext', 'Layout', 'ingestion_date', 'schema_json',
-           'spark_schema', 'columns_ddl', 'column_ddl', 'quote_text']
+           'spark_schema', 'columns_ddl', 'column_ddl', 'type_and_comment', 'quote_text', 'standard_name',
+           'standard_text']
 
 # %% ../../nbs/tables/layout.ipynb #fcee9a6c
 INGESTION_DATE = "ingestion_date"
@@ -409,7 +410,7 @@ def _assembled(schema: pa.Schema, columns: dict[str, pa.Array | pa.ChunkedArray]
     arrays = [columns[column.name].cast(column.type) for column in schema]
     return pa.Table.from_arrays(arrays, schema=schema)
 
-# %% ../../nbs/tables/layout.ipynb #c07180f0
+# %% ../../nbs/tables/layout.ipynb #aa0c59ae
 def schema_json(
     schema: pa.Schema,  # types that `schemas.types` knows
 ) -> dict[str, Any]:
@@ -464,11 +465,37 @@ def columns_ddl(
 
 def column_ddl(column: pa.Field) -> str:
     "One column in SQL, with its comment."
+    return f"{quote_name(column.name)} {type_and_comment(column)}"
+
+
+def type_and_comment(column: pa.Field) -> str:
+    "A column's type in SQL, with the comments of the column and of the fields in it."
     comment = (column.metadata or {}).get(b"comment", b"").decode()
     said = f" COMMENT {quote_text(comment)}" if comment else ""
-    return f"{quote_name(column.name)} {type_name(column.type)}{said}"
+    return f"{_type_ddl(column.type)}{said}"
+
+
+def _type_ddl(kind: pa.DataType) -> str:
+    if pa.types.is_struct(kind):
+        fields = [f"{quote_name(inner.name)}: {type_and_comment(inner)}" for inner in kind]
+        return f"STRUCT<{', '.join(fields)}>"
+    if pa.types.is_map(kind):
+        return f"MAP<{_type_ddl(kind.key_type)}, {_type_ddl(kind.item_type)}>"
+    if is_list(kind):
+        return f"ARRAY<{_type_ddl(kind.value_type)}>"
+    return type_name(kind)
 
 
 def quote_text(text: str) -> str:
-    "A text literal in Spark SQL."
+    "A text literal in Spark SQL; for DuckDB and delta-rs see `standard_text`."
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def standard_name(name: str) -> str:
+    "The name of a column in standard SQL, as DuckDB and delta-rs take it."
+    return '"' + name.replace('"', '""') + '"'
+
+
+def standard_text(text: str) -> str:
+    "A text literal in standard SQL, where a backslash is a backslash."
+    return "'" + text.replace("'", "''") + "'"
